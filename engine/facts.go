@@ -474,6 +474,7 @@ type CoverageFact struct {
 	Status     string              `json:"status"`
 	From       *time.Time          `json:"from,omitempty"`
 	To         *time.Time          `json:"to,omitempty"`
+	Facts      []string            `json:"facts,omitempty"`
 	Missing    []string            `json:"missing,omitempty"`
 	Reason     string              `json:"reason,omitempty"`
 	Counts     *CoverageFactCounts `json:"counts,omitempty"`
