@@ -72,7 +72,9 @@ type Parties struct {
 }
 
 // Finding is the answer of one control. Evidence holds JSON pointers into the
-// dossier; DueAt, DecisiveAt are RFC 3339 instants in UTC.
+// dossier; DueAt and DecisiveAt are
+// RFC 3339 instants in UTC; Aliases are other control ids that the same finding
+// answers.
 type Finding struct {
 	Control       string   `json:"control"`
 	Status        string   `json:"status"`
@@ -87,7 +89,7 @@ type Finding struct {
 	Waiver        *Waived  `json:"waiver,omitempty"`
 	DecisiveAt    string   `json:"decisive_at,omitempty"`
 	PolicyVersion string   `json:"policy_version"`
-	AliasOf       string   `json:"alias_of,omitempty"`
+	Aliases       []string `json:"aliases,omitempty"`
 }
 
 // Waived names the waiver that covers a finding.
