@@ -1,0 +1,254 @@
+package collectors
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/changevouch/changevouch/engine"
+)
+
+// MaxFileSize bounds one recorded file, after decompression.
+const MaxFileSize = 64 << 20
+
+// Result is what a reading found: events sorted by (occurred_at, id), one for
+// each id. Conflicts lists ids of which sources gave different versions; which
+// one was kept depends on the versions alone, not on their order.
+type Result struct {
+	Events    []engine.Event
+	Ignored   map[string]int
+	Faults    []Fault
+	Conflicts []Fault
+	Files     int
+}
+
+// Read maps the recorded payloads below paths: files and folders with .json,
+// .ndjson, .jsonl and .json.gz. A path that cannot be read is an error naming it;
+// a record that cannot be read is a Fault and the others still come out. Finding
+// no payload at all is an error. A symbolic link that leaves its folder is a Fault.
+func Read(ctx context.Context, paths []string, m Mapper) (Result, error) {
+	r := reading{mapper: m, ignored: map[string]int{}}
+	for _, p := range slices.Sorted(slices.Values(paths)) {
+		if err := r.path(ctx, p); err != nil {
+			return Result{}, err
+		}
+	}
+	if r.files == 0 {
+		return Result{}, fmt.Errorf("no recorded payload (.json, .ndjson, .jsonl, .json.gz) in %s", strings.Join(paths, ", "))
+	}
+	return r.result(), nil
+}
+
+type reading struct {
+	mapper  Mapper
+	files   int
+	found   []found
+	ignored map[string]int
+	faults  []Fault
+}
+
+// found is an event and the file it came from.
+type found struct {
+	event engine.Event
+	path  string
+}
+
+func (r *reading) path(ctx context.Context, p string) error {
+	info, err := os.Stat(p)
+	if err != nil {
+		return fmt.Errorf("read recorded payloads: %w", err)
+	}
+	if !info.IsDir() {
+		if !isRecorded(p) {
+			return fmt.Errorf("read recorded payloads: %s is no .json, .ndjson, .jsonl or .json.gz file", p)
+		}
+		// The user named this very file: a link may point where it likes.
+		f, err := os.Open(p)
+		if err != nil {
+			return fmt.Errorf("read recorded payloads: %w", err)
+		}
+		defer f.Close()
+		return r.file(ctx, filepath.ToSlash(p), f)
+	}
+	return r.folder(ctx, p)
+}
+
+func (r *reading) folder(ctx context.Context, dir string) error {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return fmt.Errorf("read recorded payloads: %w", err)
+	}
+	defer root.Close()
+	return fs.WalkDir(root.FS(), ".", func(name string, d fs.DirEntry, err error) error {
+		full := path.Join(filepath.ToSlash(dir), name)
+		switch {
+		case err != nil:
+			return fmt.Errorf("read recorded payloads: %s: %w", full, err)
+		case d.IsDir():
+			return nil
+		case !isRecorded(name):
+			r.ignored["file *"+path.Ext(name)]++
+			return nil
+		}
+		if d.Type()&fs.ModeSymlink != 0 {
+			target, err := root.Stat(filepath.FromSlash(name))
+			if err != nil || !target.Mode().IsRegular() {
+				r.faults = append(r.faults, Fault{Path: full, Err: errors.New("symbolic link to something outside the folder, or to no file: not followed")})
+				return nil
+			}
+		} else if !d.Type().IsRegular() {
+			r.ignored["special file"]++
+			return nil
+		}
+		f, err := root.Open(filepath.FromSlash(name))
+		if err != nil {
+			return fmt.Errorf("read recorded payloads: %w", err)
+		}
+		defer f.Close()
+		return r.file(ctx, full, f)
+	})
+}
+
+// isRecorded tells recorded payloads by their name.
+func isRecorded(name string) bool {
+	name = strings.ToLower(name)
+	return slices.ContainsFunc([]string{".json", ".ndjson", ".jsonl", ".json.gz"},
+		func(end string) bool { return strings.HasSuffix(name, end) })
+}
+
+func (r *reading) file(ctx context.Context, name string, f io.Reader) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	r.files++
+	b, err := contents(name, f)
+	if err != nil {
+		var cause *fs.PathError
+		if errors.As(err, &cause) {
+			return fmt.Errorf("read recorded payloads: %s: %w", name, err)
+		}
+		r.faults = append(r.faults, Fault{Path: name, Err: err})
+		return nil
+	}
+	if len(bytes.TrimSpace(b)) == 0 {
+		r.faults = append(r.faults, Fault{Path: name, Err: errors.New("empty file: a recorded answer has a body")})
+		return nil
+	}
+	p := Payload{Path: name, MediaType: "application/json", Trust: engine.TrustFile}
+	switch lower := strings.ToLower(name); {
+	case isCoverage(name):
+		p.Bytes = b
+		r.take(name, mapCoverage(p))
+	case strings.HasSuffix(lower, ".ndjson"), strings.HasSuffix(lower, ".jsonl"):
+		n := 0
+		for line := range bytes.Lines(b) {
+			n++
+			if p.Bytes = bytes.TrimSpace(line); len(p.Bytes) == 0 {
+				continue
+			}
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			m := r.mapper(p)
+			for i := range m.Faults {
+				m.Faults[i].Record = strings.TrimSpace("line " + strconv.Itoa(n) + " " + m.Faults[i].Record)
+			}
+			r.take(name, m)
+		}
+	default:
+		p.Bytes = b
+		r.take(name, r.mapper(p))
+	}
+	return nil
+}
+
+// contents reads at most MaxFileSize bytes, decompressed.
+func contents(name string, f io.Reader) ([]byte, error) {
+	if strings.HasSuffix(strings.ToLower(name), ".gz") {
+		z, err := gzip.NewReader(f)
+		if err != nil {
+			return nil, fmt.Errorf("decompress: %w", err)
+		}
+		f = z
+	}
+	b, err := io.ReadAll(io.LimitReader(f, MaxFileSize+1))
+	if err != nil {
+		return nil, fmt.Errorf("read: %w", err)
+	}
+	if len(b) > MaxFileSize {
+		return nil, fmt.Errorf("larger than %d MiB: split the recording", MaxFileSize>>20)
+	}
+	return b, nil
+}
+
+func (r *reading) take(name string, m Mapping) {
+	for _, e := range m.Events {
+		r.found = append(r.found, found{event: e, path: name})
+	}
+	for kind, n := range m.Ignored {
+		r.ignored[kind] += n
+	}
+	r.faults = append(r.faults, m.Faults...)
+}
+
+func (r *reading) result() Result {
+	r.date()
+	valid := r.found[:0]
+	for _, f := range r.found {
+		if err := validate(f.event); err != nil {
+			r.faults = append(r.faults, Fault{Path: f.path, Record: f.event.ID, Err: err})
+			continue
+		}
+		valid = append(valid, f)
+	}
+	events, conflicts := merge(valid)
+	slices.SortFunc(r.faults, compareFaults)
+	return Result{
+		Events: events, Conflicts: conflicts, Files: r.files, Ignored: maps.Clone(r.ignored),
+		Faults: slices.CompactFunc(r.faults, func(a, b Fault) bool { return compareFaults(a, b) == 0 }),
+	}
+}
+
+// date gives payloads that speak of no instant (an empty list, a branch
+// protection) the latest instant of the whole reading: they were recorded with it.
+func (r *reading) date() {
+	var last engine.Event
+	for _, f := range r.found {
+		if f.event.ObservedAt.After(last.ObservedAt) {
+			last = f.event
+		}
+	}
+	for i := range r.found {
+		e := &r.found[i].event
+		if e.OccurredAt.IsZero() {
+			e.OccurredAt = last.ObservedAt
+		}
+		if e.ObservedAt.IsZero() {
+			e.ObservedAt = last.ObservedAt
+		}
+	}
+}
+
+func compareFaults(a, b Fault) int {
+	return cmpAll(strings.Compare(a.Path, b.Path), strings.Compare(a.Record, b.Record), strings.Compare(a.Err.Error(), b.Err.Error()))
+}
+
+func cmpAll(results ...int) int {
+	for _, c := range results {
+		if c != 0 {
+			return c
+		}
+	}
+	return 0
+}
