@@ -1,0 +1,116 @@
+// Package schemas holds the JSON Schemas (2020-12) of every document that
+// Changevouch reads or writes, and tells people what is wrong with a document.
+//
+// Validate checks bytes. Parse and ParseYAML give a Document, whose value can
+// be used after its check without reading the bytes again. Nothing here reads
+// a file or the network; everything is safe for concurrent use.
+package schemas
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/santhosh-tekuri/jsonschema/v5"
+)
+
+// Name names a schema.
+type Name string
+
+// The schemas.
+const (
+	Event     Name = "event"
+	Dossier   Name = "dossier"
+	Decision  Name = "decision"
+	Directory Name = "directory"
+	Settings  Name = "settings"
+)
+
+// baseURL is the folder of every schema's $id.
+const baseURL = "https://changevouch.dev/schemas/"
+
+//go:embed *.json
+var files embed.FS
+
+// Names lists every schema, sorted.
+func Names() []Name { return []Name{Decision, Directory, Dossier, Event, Settings} }
+
+// Source returns the text of a schema; the caller may change the copy.
+func Source(name Name) ([]byte, error) {
+	text, err := files.ReadFile(string(name) + ".json")
+	if err != nil {
+		return nil, fmt.Errorf("no schema named %q", name)
+	}
+	return text, nil
+}
+
+// Validate reports everything that is wrong with a JSON document: text that is
+// not strict JSON (see Parse), and values that the schema forbids. No faults
+// means valid. Faults are ordered by place; at most MaxFaults are returned.
+func Validate(name Name, doc []byte) []Fault {
+	d, faults := Parse(doc)
+	if len(faults) > 0 {
+		return faults
+	}
+	return d.Validate(name)
+}
+
+// schema is one compiled schema beside its text, which the messages quote.
+type schema struct {
+	compiled *jsonschema.Schema
+	root     any
+	raw      map[string]any // by file name: a schema may refer to another
+}
+
+// compiled compiles the embedded schemas once per process: they are constants.
+var compiled = sync.OnceValues(func() (map[Name]schema, error) {
+	compiler := jsonschema.NewCompiler()
+	compiler.Draft = jsonschema.Draft2020
+	compiler.AssertFormat = true
+	compiler.Formats["date-time"] = isInstant
+	compiler.LoadURL = func(url string) (io.ReadCloser, error) {
+		return nil, fmt.Errorf("schema %s is not embedded; nothing else is ever loaded", url)
+	}
+	raw := map[string]any{}
+	for _, name := range Names() {
+		text, err := Source(name)
+		if err != nil {
+			return nil, err
+		}
+		if err := compiler.AddResource(baseURL+string(name)+".json", bytes.NewReader(text)); err != nil {
+			return nil, fmt.Errorf("schema %s: %w", name, err)
+		}
+		doc, faults := Parse(text)
+		if len(faults) > 0 {
+			return nil, fmt.Errorf("schema %s: %s", name, faults[0])
+		}
+		raw[string(name)+".json"] = doc.value
+	}
+	all := map[Name]schema{}
+	for _, name := range Names() {
+		s, err := compiler.Compile(baseURL + string(name) + ".json")
+		if err != nil {
+			return nil, fmt.Errorf("schema %s: %w", name, err)
+		}
+		all[name] = schema{compiled: s, root: raw[string(name)+".json"], raw: raw}
+	}
+	return all, nil
+})
+
+// isInstant accepts RFC 3339 with an offset, strictly as Go's time.Time reads
+// it, and only years that fit the nanoseconds with which OPA reckons.
+func isInstant(v any) bool {
+	text, ok := v.(string)
+	if !ok {
+		return true // another keyword's matter
+	}
+	var t time.Time
+	if err := t.UnmarshalText([]byte(text)); err != nil {
+		return false
+	}
+	year := t.UTC().Year()
+	return year > 1677 && year < 2262
+}
