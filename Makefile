@@ -1,0 +1,79 @@
+# Changevouch. `make` alone prints the targets; those with a slash are the stages of `make test`.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules
+
+# The product never needs C; only the race detector does, in test/go.
+export CGO_ENABLED := 0
+
+# The version is stamped below, so a checkout that git refuses to read still builds.
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+GOBUILD := go build -trimpath -buildvcs=false -ldflags '-X main.version=$(VERSION)'
+
+STAGES := build test/rego lint/rego lint/go test/go
+
+.PHONY: help build test bench fmt lint demo test/rego test/go lint/rego lint/go
+
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## build bin/vouch
+	@$(GOBUILD) -o bin/vouch ./cmd/vouch
+
+test: ## run all tests and linters, as CI does
+	@tools/stage $(STAGES)
+
+bench: .cache/bin/benchstat ## run the benchmarks and compare them with the run before
+	@mkdir -p .cache/bench
+	@[ ! -s .cache/bench/new.txt ] || mv .cache/bench/new.txt .cache/bench/old.txt
+	@go test -run '^$$' -bench . -benchmem -count $${COUNT:-6} ./... | tee .cache/bench/new.txt
+	@.cache/bin/benchstat $$(ls .cache/bench/old.txt 2>/dev/null) .cache/bench/new.txt
+
+fmt: build ## format Go and Rego
+	@git ls-files -z --cached --others --exclude-standard '*.go' | xargs -0 -r gofmt -s -w
+	@bin/vouch policy fmt rego
+
+lint: ## lint Go and Rego
+	@tools/stage build lint/rego lint/go
+
+demo: build ## build, then walk through a made-up organisation's changes
+	@bin/vouch demo
+
+# Tests and coverage of the built-in policies.
+test/rego: build
+	@bin/vouch policy test rego --coverage --threshold 95
+
+# Tests of the Go packages, the command line scripts and the commands of the README.
+test/go: .cache/bin/gotestsum
+	@race=-race; cgo=1
+	if ! tools/compiler; then
+		[ -z "$${CI:-}" ] || exit 1
+		echo 'Going on without the race detector.'; race=; cgo=0
+	fi
+	CGO_ENABLED=$$cgo .cache/bin/gotestsum --format pkgname --hide-summary skipped -- $$race -timeout 9m ./...
+
+# Format, strict check and style of the built-in policies.
+lint/rego: build .cache/bin/regal
+	@bin/vouch policy fmt --fail rego
+	bin/vouch policy check rego
+	.cache/bin/regal lint rego
+
+# gofmt, go vet and the linters of .golangci.yml.
+lint/go: .cache/bin/golangci-lint
+	@.cache/bin/golangci-lint run ./...
+
+# The build tools, at the versions of tools/go.mod. Built once and kept.
+TOOL_PACKAGES := \
+	github.com/golangci/golangci-lint/v2/cmd/golangci-lint \
+	github.com/open-policy-agent/regal \
+	golang.org/x/perf/cmd/benchstat \
+	gotest.tools/gotestsum
+
+.cache/bin/%: tools/go.mod tools/go.sum
+	@echo 'Building $*, once.'
+	go -C tools build -trimpath -buildvcs=false -o ../$@ $(filter %/$*,$(TOOL_PACKAGES))
+	touch $@
+
+.ONESHELL:
