@@ -283,10 +283,11 @@ type EnvironmentFact struct {
 	PreventSelfReview *bool    `json:"prevent_self_review,omitempty"`
 }
 
-// ConfigFact is the data of config.changed. A change of platform configuration. keys are names, never values; before and after only for settings that are no secret (plan, instance count, CIDR …). change is the source's own word for it. git_expressible: the platform can hold this setting in Git.
+// ConfigFact is the data of config.changed. A change of platform configuration. keys are names, never values; before and after only for settings that are no secret (plan, instance count, CIDR …). change is the source's own word for it. kind is our word for what changed: records of one change in several logs of a platform share kind and target. git_expressible: the platform can hold this setting in Git.
 type ConfigFact struct {
 	System          string            `json:"system"`
 	Change          string            `json:"change"`
+	Kind            string            `json:"kind,omitempty"`
 	Outcome         string            `json:"outcome,omitempty"`
 	Target          *ConfigFactTarget `json:"target,omitempty"`
 	Channel         string            `json:"channel,omitempty"`
