@@ -25,7 +25,7 @@ func fullDecision() engine.Decision {
 		Findings: []engine.Finding{{Control: "CM-4.B.1", Status: engine.StatusWaived, Severity: "high", Title: "Peer review", Clause: "4.b",
 			Message: "m", Reasons: []string{"r"}, Evidence: []string{"", "/change/kind"}, DueAt: at, Remediation: "do",
 			Waiver:     &engine.Waived{ID: "W-1", ApprovedBy: "dan", Reason: "why", ExpiresAt: at},
-			DecisiveAt: at, PolicyVersion: "1.0.0", AliasOf: "CM-4.B.1"}},
+			DecisiveAt: at, PolicyVersion: "1.0.0", Aliases: []string{"CM-3.B.1"}}},
 		Observations:     []engine.Observation{{Control: "CM-2.6", Reason: "r", Message: "m", Evidence: []string{"/people"}}},
 		Unevaluated:      []engine.Unevaluated{{Control: "CM-9.1", Reason: "no rule"}},
 		NextEvaluationAt: at, Policy: engine.PolicyRefs{ref, ref}, InputDigest: digest,

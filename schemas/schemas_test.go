@@ -80,6 +80,7 @@ func TestValidate(t *testing.T) {
 		{"bad number", schemas.Dossier, `{"schema": 01}`, []string{`/schema: "01" is no JSON number`}},
 		{"huge number", schemas.Dossier, `{"schema": 1e9999}`, []string{`/schema: the number "1e9999" is out of range`}},
 		{"tiny number", schemas.Dossier, `{"schema": 1e-999999999}`, []string{`/schema: the number "1e-999999999" is out of range`}},
+		{"number that readers round", schemas.Dossier, `{"schema": 9007199254740993}`, []string{`/schema: the number "9007199254740993" has more digits than JSON readers keep: write it as a text`}},
 		{"not a number", schemas.Dossier, `{"schema": NaN}`, []string{`/schema: a JSON value is expected, found "N"`}},
 		{"too deep", schemas.Dossier, deep, []string{strings.Repeat("/0", 65) + `: nested more than 64 deep`}},
 		{"event of unknown type", schemas.Event, `{"schema":"event/v1","id":"a:b","source":"git","provider":"github","type":"change.revewed","occurred_at":"2026-11-02T09:30:00Z","observed_at":"2026-11-02T09:30:00Z","subject":{"type":"x","id":"y"},"data":{},"evidence":{"digest":"sha256:0","media_type":"x","trust":"file"}}`,
