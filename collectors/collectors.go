@@ -14,7 +14,8 @@ import (
 
 // Payload is one raw document exactly as it was received. Path says where, for
 // messages and for sources whose file layout carries meaning; it never reaches
-// an event. ObservedAt is when it was received; zero means unknown, and the
+// an event. NextPage tells that the following page of the same list was received
+// too, so a full page is no sign of a cut list. ObservedAt is when it was received; zero means unknown, and the
 // mapping then uses the latest instant that the document itself speaks of, since
 // nothing can be read before it happened.
 type Payload struct {
@@ -24,6 +25,7 @@ type Payload struct {
 	MediaType  string
 	Trust      string
 	URL        string
+	NextPage   bool
 }
 
 // Mapping is what one payload says. Ignored counts, by name, kinds that are no

@@ -79,7 +79,10 @@ func (r *reading) path(ctx context.Context, p string) error {
 			return fmt.Errorf("read recorded payloads: %w", err)
 		}
 		defer f.Close()
-		return r.file(ctx, filepath.ToSlash(p), f)
+		return r.file(ctx, filepath.ToSlash(p), f, func(name string) bool {
+			_, err := os.Stat(filepath.Join(filepath.Dir(p), name))
+			return err == nil
+		})
 	}
 	return r.folder(ctx, p)
 }
@@ -116,7 +119,10 @@ func (r *reading) folder(ctx context.Context, dir string) error {
 			return fmt.Errorf("read recorded payloads: %w", err)
 		}
 		defer f.Close()
-		return r.file(ctx, full, f)
+		return r.file(ctx, full, f, func(sibling string) bool {
+			_, err := root.Stat(filepath.FromSlash(path.Join(path.Dir(name), sibling)))
+			return err == nil
+		})
 	})
 }
 
@@ -127,7 +133,8 @@ func isRecorded(name string) bool {
 		func(end string) bool { return strings.HasSuffix(name, end) })
 }
 
-func (r *reading) file(ctx context.Context, name string, f io.Reader) error {
+// file maps one file; exists tells whether its folder has a file of some name.
+func (r *reading) file(ctx context.Context, name string, f io.Reader, exists func(string) bool) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -146,6 +153,12 @@ func (r *reading) file(ctx context.Context, name string, f io.Reader) error {
 		return nil
 	}
 	p := Payload{Path: name, MediaType: "application/json", Trust: engine.TrustFile}
+	if stem, n, end, ok := page(path.Base(name)); ok {
+		p.NextPage = exists(pageName(stem, n+1, end))
+		if n > 1 && !exists(pageName(stem, n-1, end)) {
+			r.faults = append(r.faults, Fault{Path: name, Err: fmt.Errorf("page %d of the list is missing", n-1)})
+		}
+	}
 	switch lower := strings.ToLower(name); {
 	case isCoverage(name):
 		p.Bytes = b
@@ -171,6 +184,31 @@ func (r *reading) file(ctx context.Context, name string, f io.Reader) error {
 		r.take(name, r.mapper(p))
 	}
 	return nil
+}
+
+// page splits the file name of a recorded answer: reviews.json is page 1 of
+// reviews, reviews.page-2.json its second.
+func page(base string) (stem string, n int, end string, ok bool) {
+	for _, end := range []string{".json", ".json.gz"} {
+		stem, found := strings.CutSuffix(base, end)
+		if !found {
+			continue
+		}
+		if i := strings.LastIndex(stem, ".page-"); i > 0 {
+			if n, err := strconv.Atoi(stem[i+len(".page-"):]); err == nil && n > 1 {
+				return stem[:i], n, end, true
+			}
+		}
+		return stem, 1, end, true
+	}
+	return "", 0, "", false
+}
+
+func pageName(stem string, n int, end string) string {
+	if n == 1 {
+		return stem + end
+	}
+	return stem + ".page-" + strconv.Itoa(n) + end
 }
 
 // contents reads at most MaxFileSize bytes, decompressed.

@@ -78,6 +78,8 @@ func (r *Recorder) Add(e engine.Event) {
 func (r *Recorder) Cover(c engine.CoverageFact) {
 	subject := engine.Subject{Type: "source", ID: c.Source}
 	switch {
+	case c.Source == "issues" && c.Repository != "" && c.Number != nil:
+		subject = engine.Subject{Type: "issue", ID: c.Repository + "#" + strconv.Itoa(*c.Number)}
 	case c.Repository != "" && c.Number != nil:
 		subject = engine.Subject{Type: "pull_request", ID: c.Repository + "#" + strconv.Itoa(*c.Number)}
 	case c.SHA != "":

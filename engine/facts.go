@@ -7,33 +7,34 @@ import "time"
 
 // PullRequestFact is the data of change.created, change.updated, change.merged, change.abandoned. A pull request as the source showed it at occurred_at: a snapshot, also for change.created, change.updated, change.merged and change.abandoned.
 type PullRequestFact struct {
-	Repository     string     `json:"repository"`
-	Number         int        `json:"number"`
-	Title          string     `json:"title,omitempty"`
-	Body           string     `json:"body,omitempty"`
-	Author         *Account   `json:"author,omitempty"`
-	BaseBranch     string     `json:"base_branch,omitempty"`
-	BaseSHA        string     `json:"base_sha,omitempty"`
-	HeadBranch     string     `json:"head_branch,omitempty"`
-	HeadSHA        string     `json:"head_sha,omitempty"`
-	Labels         []string   `json:"labels,omitempty"`
-	Assignees      []Account  `json:"assignees,omitempty"`
-	AssignedBy     *Account   `json:"assigned_by,omitempty"`
-	Draft          *bool      `json:"draft,omitempty"`
-	State          string     `json:"state,omitempty"`
-	CreatedAt      *time.Time `json:"created_at,omitempty"`
-	UpdatedAt      *time.Time `json:"updated_at,omitempty"`
-	ClosedAt       *time.Time `json:"closed_at,omitempty"`
-	MergedAt       *time.Time `json:"merged_at,omitempty"`
-	MergedBy       *Account   `json:"merged_by,omitempty"`
-	MergeCommitSHA string     `json:"merge_commit_sha,omitempty"`
-	CommitCount    *int       `json:"commit_count,omitempty"`
-	ChangedFiles   *int       `json:"changed_files,omitempty"`
-	BodyEditedAt   *time.Time `json:"body_edited_at,omitempty"`
-	Action         string     `json:"action,omitempty"`
-	BodyBefore     string     `json:"body_before,omitempty"`
-	HeadBefore     string     `json:"head_before,omitempty"`
-	ClosingIssues  []string   `json:"closing_issues,omitempty"`
+	Repository        string            `json:"repository"`
+	Number            int               `json:"number"`
+	Title             string            `json:"title,omitempty"`
+	Body              string            `json:"body,omitempty"`
+	Author            *Account          `json:"author,omitempty"`
+	BaseBranch        string            `json:"base_branch,omitempty"`
+	BaseSHA           string            `json:"base_sha,omitempty"`
+	HeadBranch        string            `json:"head_branch,omitempty"`
+	HeadSHA           string            `json:"head_sha,omitempty"`
+	Labels            []string          `json:"labels,omitempty"`
+	Assignees         []Account         `json:"assignees,omitempty"`
+	AssignedBy        *Account          `json:"assigned_by,omitempty"`
+	Draft             *bool             `json:"draft,omitempty"`
+	State             string            `json:"state,omitempty"`
+	CreatedAt         *time.Time        `json:"created_at,omitempty"`
+	UpdatedAt         *time.Time        `json:"updated_at,omitempty"`
+	ClosedAt          *time.Time        `json:"closed_at,omitempty"`
+	MergedAt          *time.Time        `json:"merged_at,omitempty"`
+	MergedBy          *Account          `json:"merged_by,omitempty"`
+	MergeCommitSHA    string            `json:"merge_commit_sha,omitempty"`
+	CommitCount       *int              `json:"commit_count,omitempty"`
+	ChangedFiles      *int              `json:"changed_files,omitempty"`
+	BodyEditedAt      *time.Time        `json:"body_edited_at,omitempty"`
+	Action            string            `json:"action,omitempty"`
+	BodyBefore        string            `json:"body_before,omitempty"`
+	HeadBefore        string            `json:"head_before,omitempty"`
+	ClosingIssues     []string          `json:"closing_issues,omitempty"`
+	DependencyUpdates []DependencyFacts `json:"dependency_updates,omitempty"`
 }
 
 // ReviewFact is the data of change.reviewed. One review. state keeps the source word in capitals: APPROVED, CHANGES_REQUESTED, COMMENTED, DISMISSED, PENDING. permission is the reviewer's right in the repository, where known.
@@ -79,7 +80,7 @@ type CommitFact struct {
 	Trailers      map[string]string `json:"trailers,omitempty"`
 }
 
-// CommitListFact is the data of change.commits_listed. The ordered commits of a pull request. complete=false when the source truncates (GitHub: 250).
+// CommitListFact is the data of change.commits_listed. The ordered commits of a pull request. complete=false when the source truncates (GitHub: 250) or further pages follow; page counts from 1 and is absent when the list came whole.
 type CommitListFact struct {
 	Repository string   `json:"repository"`
 	Number     int      `json:"number"`
@@ -87,9 +88,10 @@ type CommitListFact struct {
 	SHAs       []string `json:"shas"`
 	Complete   bool     `json:"complete"`
 	Total      *int     `json:"total,omitempty"`
+	Page       *int     `json:"page,omitempty"`
 }
 
-// FileListFact is the data of change.files_listed. The changed files of a pull request or of one commit range. complete=false when the source truncates (GitHub: 3,000).
+// FileListFact is the data of change.files_listed. The changed files of a pull request or of one commit range. complete=false when the source truncates (GitHub: 3,000) or further pages follow; page counts from 1 and is absent when the list came whole.
 type FileListFact struct {
 	Repository        string            `json:"repository"`
 	Number            *int              `json:"number,omitempty"`
@@ -98,6 +100,7 @@ type FileListFact struct {
 	Complete          bool              `json:"complete"`
 	Total             *int              `json:"total,omitempty"`
 	DependencyUpdates []DependencyFacts `json:"dependency_updates,omitempty"`
+	Page              *int              `json:"page,omitempty"`
 }
 
 // PushFact is the data of branch.pushed. A branch moved. actor is who pushed; commits are listed oldest first.
