@@ -333,6 +333,7 @@ type AccessFact struct {
 	Confidence    string                `json:"confidence,omitempty"`
 	Via           string                `json:"via,omitempty"`
 	CredentialID  string                `json:"credential_id,omitempty"`
+	IssuedID      string                `json:"issued_id,omitempty"`
 	MFA           *bool                 `json:"mfa,omitempty"`
 	SourceIP      string                `json:"source_ip,omitempty"`
 	TransactionID string                `json:"transaction_id,omitempty"`
