@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -140,7 +141,14 @@ func drawer(name string) bool {
 }
 
 func TestImports(t *testing.T) {
-	root := repository(t)
+	for _, fault := range importFaults(listPackages(t, repository(t))) {
+		t.Error(fault)
+	}
+}
+
+// listPackages returns all packages of the module.
+func listPackages(t *testing.T, root string) []goPackage {
+	t.Helper()
 	list := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Imports,TestImports,XTestImports", "./...")
 	list.Dir = root
 	var stderr bytes.Buffer
@@ -162,9 +170,7 @@ func TestImports(t *testing.T) {
 	if len(packages) == 0 {
 		t.Fatal("go list found no package")
 	}
-	for _, fault := range importFaults(packages) {
-		t.Error(fault)
-	}
+	return packages
 }
 
 // TestImportRules sees every rule fail, and its neighbours pass.
@@ -298,4 +304,50 @@ func walk(root string, visit func(name string)) error {
 		}
 		return nil
 	})
+}
+
+// TestDependencies wants a reason in DESIGN.md for each module that our packages
+// import, and for no other.
+func TestDependencies(t *testing.T) {
+	root := repository(t)
+	edit := exec.CommandContext(t.Context(), "go", "mod", "edit", "-json")
+	edit.Dir = root
+	out, err := edit.Output()
+	if err != nil {
+		t.Fatalf("go mod edit -json: %v", err)
+	}
+	var mod struct{ Require []struct{ Path string } }
+	if err := json.Unmarshal(out, &mod); err != nil {
+		t.Fatalf("answer of go mod edit: %v", err)
+	}
+	imported := make(map[string]bool)
+	for _, p := range listPackages(t, root) {
+		for _, i := range slices.Concat(p.Imports, p.TestImports, p.XTestImports) {
+			for _, m := range mod.Require {
+				if within(i, m.Path) {
+					imported[m.Path] = true
+				}
+			}
+		}
+	}
+
+	design, err := os.ReadFile(filepath.Join(root, "DESIGN.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(design), "\n## Direct dependencies\n")
+	explained := make(map[string]bool)
+	for _, row := range regexp.MustCompile("(?m)^\\| `([^`]+)` \\|").FindAllStringSubmatch(section, -1) {
+		explained[row[1]] = true
+	}
+	for m := range imported {
+		if !explained[m] {
+			t.Errorf("DESIGN.md does not say why %s is a dependency", m)
+		}
+	}
+	for m := range explained {
+		if !imported[m] {
+			t.Errorf("DESIGN.md has a reason for %s, but nothing imports it", m)
+		}
+	}
 }
