@@ -49,6 +49,9 @@ var kinds = []*kind{
 	{"disk", []string{"dsk"}, "disks", ignore("disk")},
 	{"owner", []string{"tea", "org"}, "", ignore("owner")},
 	{"registryCredential", []string{"rgc"}, "", ignore("registry credential")},
+	{"header", nil, "", ignore("response header")},
+	{"route", nil, "", ignore("redirect or rewrite")},
+	{"snapshot", nil, "", ignore("disk snapshot")},
 	{"maintenance", []string{"mrn"}, "", ignore("platform maintenance")},
 }
 

@@ -79,7 +79,11 @@ func (m *mapping) list(items []any) {
 			m.Fault(pointer(i, body), err)
 		}
 	}
-	if len(unknown) == len(items) && (len(items) > 0 || m.place == place{}) {
+	switch {
+	case len(items) == 0 && m.place == place{}:
+		m.Ignore("empty list at no API path")
+		return
+	case len(items) > 0 && len(unknown) == len(items):
 		m.unrecognised(fmt.Sprintf("none of its %d records is known", len(items)))
 		return
 	}

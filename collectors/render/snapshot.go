@@ -157,9 +157,12 @@ func (m *mapping) customDomain(o object) error {
 	}
 	f := auditEvents["CreateCustomDomainEvent"].config("custom_domain_created")
 	f.Outcome, f.After = "success", name
-	f.Target = &engine.ConfigFactTarget{Type: "custom_domain", ID: id, Name: name}
 	f.ServiceID = cmp.Or(o.obj("server").str("id"), m.place.service())
 	f.Service = o.obj("server").str("name")
+	f.Target = &engine.ConfigFactTarget{Type: "custom_domain", ID: id, Name: name}
+	if f.ServiceID != "" { // as the audit log names it
+		f.Target = &engine.ConfigFactTarget{Type: targetType(f.ServiceID), ID: f.ServiceID, Name: f.Service}
+	}
 	m.Add(engine.Event{
 		ID: "render:custom_domain:" + id + ":created", Type: "config.changed", OccurredAt: created,
 		Subject: targetSubject(f), Data: engine.Facts(f),
