@@ -1,0 +1,243 @@
+// Package policy judges dossiers with OPA. It is the only package that imports
+// OPA.
+//
+// A policy is a plain OPA bundle. Load compiles it strictly and hermetically:
+// nothing of the network, the clock, the environment or chance can reach a
+// rule, a misspelt field of the dossier does not compile, and a built-in error
+// is an error. Evaluate asks data.decision.document, which holds every field of
+// a decision but its envelope: id, policy and input_digest, which stock OPA
+// cannot know, are added here.
+package policy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"strings"
+	"time"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/rego"
+	"github.com/open-policy-agent/opa/v1/storage"
+	"github.com/open-policy-agent/opa/v1/storage/inmem"
+	"github.com/open-policy-agent/opa/v1/version"
+
+	"github.com/changevouch/changevouch/engine"
+	"github.com/changevouch/changevouch/schemas"
+)
+
+// entrypoint is the one document that is asked for.
+const entrypoint = "data.decision.document"
+
+// DefaultTimeout bounds an evaluation that nobody else bounds.
+const DefaultTimeout = 30 * time.Second
+
+// Options of a policy; the zero value is the bundle as it is.
+type Options struct {
+	// Settings, in YAML or JSON, are merged over data.settings of the bundle.
+	Settings []byte
+	// Overlays are further bundle folders: packages and data of one's own.
+	Overlays []fs.FS
+	// Timeout of one evaluation; 0 means DefaultTimeout. A shorter deadline of
+	// the context counts too.
+	Timeout time.Duration
+	// EngineVersion is the version of the program, for PolicyRef.Engine.
+	EngineVersion string
+}
+
+// Policy is a loaded bundle. It is immutable and safe for concurrent use.
+type Policy struct {
+	query    rego.PreparedEvalQuery
+	ref      engine.PolicyRef
+	settings map[string]any
+	controls []Control
+	index    map[string]Control // by id
+	timeout  time.Duration
+}
+
+var _ engine.Policy = (*Policy)(nil)
+
+// Load reads, compiles and prepares a bundle folder, such as os.DirFS("rego").
+// Tests (_test.rego) are left out. The error names files and lines, and is a
+// *SettingsError when the settings are at fault.
+func Load(ctx context.Context, fsys fs.FS, options Options) (*Policy, error) {
+	files, err := readFolder(ctx, fsys, false)
+	if err != nil {
+		return nil, err
+	}
+	return load(ctx, files, options)
+}
+
+// LoadTarball is Load for an archive as `opa build` writes it (tar or tar.gz).
+// It does not check signatures.
+func LoadTarball(ctx context.Context, r io.Reader, options Options) (*Policy, error) {
+	files, err := readTarball(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	return load(ctx, files, options)
+}
+
+func load(ctx context.Context, files fileset, options Options) (*Policy, error) {
+	built, err := build(ctx, files, options, false)
+	if err != nil {
+		return nil, err
+	}
+	p := &Policy{settings: built.settings, timeout: options.Timeout, index: map[string]Control{}}
+	if p.timeout <= 0 {
+		p.timeout = DefaultTimeout
+	}
+	if p.controls, err = readControls(built.data, built.compiler); err != nil {
+		return nil, err
+	}
+	for _, control := range p.controls {
+		p.index[control.ID] = control
+	}
+	if p.ref, err = built.reference(options); err != nil {
+		return nil, err
+	}
+	if len(built.compiler.GetRules(ast.MustParseRef(entrypoint))) == 0 {
+		return nil, fmt.Errorf("the bundle has no rule %s: there is nothing to ask", entrypoint)
+	}
+	p.query, err = rego.New(
+		rego.Query(entrypoint),
+		rego.Compiler(built.compiler),
+		rego.Store(built.store),
+		rego.StrictBuiltinErrors(true),
+	).PrepareForEval(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("prepare policy: %w", err)
+	}
+	return p, nil
+}
+
+// Ref identifies the bundle, the settings and the engine.
+func (p *Policy) Ref() engine.PolicyRef { return p.ref }
+
+// Controls lists the catalogue by id. It is shared: do not change it.
+func (p *Policy) Controls() []Control { return p.controls }
+
+// Settings returns the effective settings as canonical JSON, the bytes behind
+// PolicyRef.SettingsDigest.
+func (p *Policy) Settings() []byte {
+	text, _ := schemas.Canonical(p.settings) // written once before, in Load
+	return text
+}
+
+// built is a compiled bundle with its data.
+type built struct {
+	layer
+	compiler *ast.Compiler
+	store    storage.Store
+	settings map[string]any
+	digest   string
+}
+
+// build parses and compiles a bundle with its overlays and settings.
+func build(ctx context.Context, files fileset, options Options, tests bool) (*built, error) {
+	filesets := []fileset{files}
+	for _, overlay := range options.Overlays {
+		more, err := readFolder(ctx, overlay, tests)
+		if err != nil {
+			return nil, err
+		}
+		if len(more) == 0 {
+			return nil, errors.New("read bundle: a folder holds neither rego nor data")
+		}
+		filesets = append(filesets, more)
+	}
+	layers := make([]layer, len(filesets))
+	for i, files := range filesets {
+		if len(files) == 0 {
+			return nil, errors.New("read bundle: it holds neither rego nor data")
+		}
+		var err error
+		if layers[i], err = parse(files, ""); err != nil {
+			return nil, err
+		}
+	}
+	joined, err := join(layers)
+	if err != nil {
+		return nil, err
+	}
+	defaults, _ := joined.data["settings"].(map[string]any)
+	settings, err := applySettings(defaults, options.Settings)
+	if err != nil {
+		return nil, err
+	}
+	joined.data["settings"] = settings
+	out := &built{layer: joined, settings: settings, digest: digest(filesets)}
+	return out, out.compile(ctx)
+}
+
+// compile checks all modules together, strictly, against the data they will see.
+func (b *built) compile(ctx context.Context) error {
+	types, err := inputTypes()
+	if err != nil {
+		return err
+	}
+	// Values are read by every evaluation and never written: keep them in the
+	// form in which rules read them.
+	b.store = inmem.NewFromObjectWithOpts(b.data, inmem.OptReturnASTValuesOnRead(true))
+	return storage.Txn(ctx, b.store, storage.TransactionParams{}, func(txn storage.Transaction) error {
+		b.compiler = ast.NewCompiler().
+			WithCapabilities(capabilities()).
+			WithStrict(true).
+			WithSchemas(types).
+			WithUseTypeCheckAnnotations(true).
+			WithDefaultRegoVersion(ast.RegoV1).
+			WithPathConflictsCheck(storage.NonEmpty(ctx, b.store, txn))
+		b.compiler.Compile(b.modules)
+		if b.compiler.Failed() {
+			return &CompileError{Errors: b.compiler.Errors}
+		}
+		return nil
+	})
+}
+
+// reference names the bundle. The rules stamp data.catalogue.policy on their
+// findings, so it must be what the manifest says.
+func (b *built) reference(options Options) (engine.PolicyRef, error) {
+	said := func(key string) string {
+		text, _ := b.manifest.Metadata[key].(string)
+		return text
+	}
+	row, _ := lookup(b.data, []string{"catalogue", "policy"}).(map[string]any)
+	for _, key := range []string{"name", "version"} {
+		if said(key) == "" {
+			return engine.PolicyRef{}, fmt.Errorf(".manifest has no metadata.%s: a policy needs a name and a version", key)
+		}
+		if row[key] != said(key) {
+			return engine.PolicyRef{}, fmt.Errorf("data.catalogue.policy.%s is %v, .manifest says %q: they must agree", key, row[key], said(key))
+		}
+	}
+	settings, err := schemas.Canonical(b.settings)
+	if err != nil {
+		return engine.PolicyRef{}, fmt.Errorf("data.settings: %w", err)
+	}
+	engineVersion := options.EngineVersion
+	if engineVersion == "" {
+		engineVersion = "devel"
+	}
+	return engine.PolicyRef{
+		Name: said("name"), Version: said("version"),
+		BundleDigest: b.digest, SettingsDigest: sha256Of(settings),
+		Engine: engine.EngineInfo{Name: "changevouch", Version: engineVersion, OPAVersion: version.Version},
+	}, nil
+}
+
+// CompileError lists everything that keeps a bundle from compiling, each with
+// file and line.
+type CompileError struct {
+	Errors ast.Errors
+}
+
+func (e *CompileError) Error() string {
+	lines := []string{"the policy does not compile"}
+	for _, err := range e.Errors {
+		lines = append(lines, "  "+strings.ReplaceAll(err.Error(), "\n", "\n    "))
+	}
+	return strings.Join(lines, "\n")
+}
