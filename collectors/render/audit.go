@@ -225,7 +225,8 @@ func mapAuditCSV(p collectors.Payload, text []byte) collectors.Mapping {
 			}
 		}
 	}
-	m := &mapping{Recorder: collectors.NewRecorder(p, system, system), place: locate(p)}
+	m := newMapping(p)
+	m.limit = len(rows) + len(faults) + 1 // an export has no pages
 	for _, r := range rows {
 		m.audit(r)
 	}

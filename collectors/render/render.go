@@ -12,7 +12,9 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"net/url"
 	"strconv"
+	"strings"
 
 	"github.com/changevouch/changevouch/collectors"
 	"github.com/changevouch/changevouch/engine"
@@ -33,7 +35,7 @@ func Map(p collectors.Payload) collectors.Mapping {
 	if isAuditCSV(text) {
 		return mapAuditCSV(p, text)
 	}
-	m := &mapping{Recorder: collectors.NewRecorder(p, system, system), place: locate(p)}
+	m := newMapping(p)
 	doc, err := parse(text)
 	switch doc := doc.(type) {
 	case []any:
@@ -52,7 +54,17 @@ func Map(p collectors.Payload) collectors.Mapping {
 // mapping is the work on one payload.
 type mapping struct {
 	*collectors.Recorder
-	place place
+	place    place
+	nextPage bool // the list goes on in another payload
+	limit    int  // records a page could hold, 0 if not known
+}
+
+func newMapping(p collectors.Payload) *mapping {
+	m := &mapping{Recorder: collectors.NewRecorder(p, system, system), place: locate(p), nextPage: p.NextPage}
+	if u, err := url.Parse(p.URL); err == nil {
+		m.limit, _ = strconv.Atoi(u.Query().Get("limit"))
+	}
+	return m
 }
 
 // list maps a list answer record by record and says that it was read.
@@ -122,20 +134,42 @@ func (m *mapping) unrecognised(why string) {
 	m.Fault("", fmt.Errorf("no answer that Render's API is known to give: %s", why))
 }
 
-// covered records that a list was read; with broken records it is incomplete.
+// covered records that a list was read to its end; broken records or a list
+// that may have been cut leave it incomplete. A page that another one follows
+// proves nothing by itself.
 func (m *mapping) covered(fact, service string, records, broken int) {
-	if fact == "" {
-		return
-	}
 	c := engine.CoverageFact{
 		Status: "complete", Facts: []string{fact}, Service: service,
 		Counts: &engine.CoverageFactCounts{Records: &records, Broken: &broken},
 	}
+	var reasons []string
 	if broken > 0 {
-		c.Status, c.Facts, c.Missing = "incomplete", nil, []string{fact}
-		c.Reason = fmt.Sprintf("%d of %d records could not be read", broken, records)
+		reasons = append(reasons, fmt.Sprintf("%d of %d records could not be read", broken, records))
+	}
+	if m.cut(fact, records) {
+		reasons = append(reasons, fmt.Sprintf("a full page of %d records and no next page, not even an empty one: the list may be cut", records))
+	}
+	switch {
+	case fact == "" || m.nextPage && len(reasons) == 0:
+		return
+	case len(reasons) > 0:
+		c.Status, c.Facts, c.Missing, c.Reason = "incomplete", nil, []string{fact}, strings.Join(reasons, "; ")
 	}
 	m.cover(fact, c)
+}
+
+// cut: a list ends with a page that is not full. Pages hold what was asked for,
+// by default 20, at most 100 (audit log: 1000); members and environment groups
+// come in one piece.
+func (m *mapping) cut(fact string, records int) bool {
+	switch {
+	case m.nextPage || fact == "members" || fact == "env_groups":
+		return false
+	case m.limit > 0:
+		return records >= m.limit
+	default:
+		return records == 20 || records == 100 || records == 1000
+	}
 }
 
 // cover files coverage under the dossier's sources that need the fact: members

@@ -398,3 +398,71 @@ func TestCoverage(t *testing.T) {
 		})
 	}
 }
+
+// TestPages: only the end of a list proves that it was read.
+func TestPages(t *testing.T) {
+	page := func(n int) []byte {
+		var items []string
+		for i := range n {
+			items = append(items, fmt.Sprintf(`{"cursor":"c","deploy":{"id":"dep-%d","status":"queued"}}`, i))
+		}
+		return []byte("[" + strings.Join(items, ",") + "]")
+	}
+	for name, c := range map[string]struct {
+		records int
+		next    bool
+		url     string
+		want    string
+	}{
+		"short":                         {records: 7, want: "complete"},
+		"full, goes on":                 {records: 20, next: true},
+		"full, ends here":               {records: 20, want: "incomplete"},
+		"full by the largest limit":     {records: 100, want: "incomplete"},
+		"full by its own limit":         {records: 50, url: "https://api.render.com/v1/services/srv-1/deploys?limit=50", want: "incomplete"},
+		"20 of 100 that were asked for": {records: 20, url: "https://api.render.com/v1/services/srv-1/deploys?limit=100", want: "complete"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := render.Map(collectors.Payload{Path: "v1/services/srv-1/deploys.json", URL: c.url, Bytes: page(c.records), ObservedAt: received, NextPage: c.next})
+			status := ""
+			for _, e := range m.Events {
+				if e.Type == "coverage.recorded" {
+					var f engine.CoverageFact
+					if err := e.Decode(&f); err != nil {
+						t.Fatal(err)
+					}
+					status = f.Status
+				}
+			}
+			if status != c.want {
+				t.Errorf("coverage %q, want %q", status, c.want)
+			}
+		})
+	}
+}
+
+// TestRecordedMonth reads the project's recorded sample: nothing is broken or
+// contradicts itself, and every event that a webhook announced was read.
+func TestRecordedMonth(t *testing.T) {
+	r, err := collectors.Read(t.Context(), []string{"../../testdata/acme/render"}, render.Map)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Faults)+len(r.Conflicts) > 0 {
+		t.Errorf("faults %v, conflicts %v", r.Faults, r.Conflicts)
+	}
+	known, announced := map[string]bool{}, 0
+	for _, e := range r.Events {
+		known[e.ID] = true
+	}
+	for id := range known {
+		if base, ok := strings.CutSuffix(id, ":announced"); ok {
+			announced++
+			if !known[base] {
+				t.Errorf("%s was announced and not read", base)
+			}
+		}
+	}
+	if announced == 0 || len(r.Events) < 200 {
+		t.Errorf("%d events, %d announced", len(r.Events), announced)
+	}
+}
