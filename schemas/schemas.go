@@ -13,6 +13,7 @@ import (
 	"io"
 	"sync"
 	"time"
+	_ "time/tzdata" // time zones do not depend on the machine having them
 
 	"github.com/santhosh-tekuri/jsonschema/v5"
 )
@@ -71,6 +72,7 @@ var compiled = sync.OnceValues(func() (map[Name]schema, error) {
 	compiler.Draft = jsonschema.Draft2020
 	compiler.AssertFormat = true
 	compiler.Formats["date-time"] = isInstant
+	compiler.Formats["timezone"] = isTimezone
 	compiler.LoadURL = func(url string) (io.ReadCloser, error) {
 		return nil, fmt.Errorf("schema %s is not embedded; nothing else is ever loaded", url)
 	}
@@ -113,4 +115,15 @@ func isInstant(v any) bool {
 	}
 	year := t.UTC().Year()
 	return year > 1677 && year < 2262
+}
+
+// isTimezone accepts IANA names. The empty name and "Local" mean the machine's
+// own zone to Go, which no document can mean.
+func isTimezone(v any) bool {
+	name, ok := v.(string)
+	if !ok {
+		return true
+	}
+	_, err := time.LoadLocation(name)
+	return err == nil && name != "" && name != "Local"
 }

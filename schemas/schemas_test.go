@@ -93,6 +93,8 @@ func TestValidate(t *testing.T) {
 			[]string{`/people/0/kind: "employe" is none of employee, contractor, bot, agent, system, did you mean employee?`}},
 		{"settings", schemas.Settings, `{"min_aprovals":2,"retention_days":30}`,
 			[]string{`/min_aprovals: unknown field, did you mean min_approvals?`, `/retention_days: the number 30 is less than 365`}},
+		{"settings formats", schemas.Settings, `{"business_timezone":"Mars/Olympus","holidays":["25.12.2026"],"risk":{"high":{"H1":"("}}}`,
+			[]string{`/business_timezone: "Mars/Olympus" is no valid timezone`, `/holidays/0: "25.12.2026" is no valid date`, `/risk/high/H1: "(" is no valid regex`}},
 		{"no such schema", "dosier", `{}`, []string{`no schema named "dosier"`}},
 	}
 	for _, test := range tests {
