@@ -130,13 +130,13 @@ func (m *mapping) auditAccess(a entry, row meaning) {
 	}
 	f.Permission = &engine.AccessFactPermission{ID: row.permission, Operation: row.operation}
 	if row.privileged != "" {
-		f.Privileged, f.PrivilegedWhy = pointTo(true), []string{row.privileged}
+		f.Privileged, f.PrivilegedWhy = new(true), []string{row.privileged}
 	}
 	switch row.kind {
 	case "role_grant", "role_revoke":
 		m.roleChange(a, &f)
 	case "secret_view":
-		f.ReadOnly = pointTo(true)
+		f.ReadOnly = new(true)
 		if t := auditTarget(a.metadata); t != nil {
 			f.Target = &engine.AccessFactTarget{Kind: t.Type, ID: t.ID, Name: t.Name}
 		}
@@ -178,7 +178,7 @@ func (m *mapping) roleChange(a entry, f *engine.AccessFact) {
 	f.Permission.Before = cmp.Or(a.metadata.str("from"), a.metadata.str("old_role"))
 	f.Permission.Scope = cmp.Or(reference(a.metadata.str("workspace")).ID, m.place.id)
 	if role := f.Permission.ID; role != "" {
-		f.Privileged = pointTo(isAdmin(role))
+		f.Privileged = new(isAdmin(role))
 		if isAdmin(role) {
 			f.PrivilegedWhy = []string{"role " + role}
 		}
@@ -202,8 +202,6 @@ func confidence(a *engine.Account) string {
 		return "verified_email"
 	}
 }
-
-func pointTo[T any](v T) *T { return &v }
 
 // auditHeader starts the CSV export of the Dashboard.
 const auditHeader = "timestamp,actor,event,status,metadata"
@@ -241,15 +239,14 @@ func readCSV(path string, text []byte) (rows []entry, faults []collectors.Fault)
 	r.FieldsPerRecord = -1
 	for n := 0; ; n++ {
 		fields, err := r.Read()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return rows, faults
 		}
 		if n == 0 && err == nil {
 			continue
 		}
 		line := 0
-		var broken *csv.ParseError
-		if errors.As(err, &broken) {
+		if broken, ok := errors.AsType[*csv.ParseError](err); ok {
 			line = broken.StartLine
 		}
 		if err == nil {

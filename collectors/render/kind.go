@@ -1,6 +1,9 @@
 package render
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // kind is one sort of record of the API. wrapper is its key inside a list item
 // {cursor, <wrapper>: {…}}; prefixes are those of its ids; fact is what a list
@@ -83,10 +86,8 @@ func kindOf(o object) (*kind, object) {
 	}
 	if prefix, _, ok := strings.Cut(id, "-"); ok {
 		for _, k := range kinds {
-			for _, p := range k.prefixes {
-				if p == prefix {
-					return k, o
-				}
+			if slices.Contains(k.prefixes, prefix) {
+				return k, o
 			}
 		}
 	}

@@ -45,12 +45,12 @@ func parsePlace(path string) place {
 		}
 		return ""
 	}
-	for i := len(parts) - 1; i >= 0; i-- {
-		if !slices.Contains(apiRoots, parts[i]) {
+	for i, name := range slices.Backward(parts) {
+		if !slices.Contains(apiRoots, name) {
 			continue
 		}
 		if (i > 0 && parts[i-1] == "v1") || resourceID.MatchString(part(i+1)) {
-			return place{root: parts[i], id: part(i + 1), list: part(i + 2), item: part(i + 3)}
+			return place{root: name, id: part(i + 1), list: part(i + 2), item: part(i + 3)}
 		}
 	}
 	return place{}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -67,9 +68,9 @@ func (m *mapping) observedService(f engine.ServiceFact, updated time.Time) {
 func suspended(o object) *bool {
 	switch o.str("suspended") {
 	case "suspended":
-		return pointTo(true)
+		return new(true)
 	case "not_suspended":
-		return pointTo(false)
+		return new(false)
 	}
 	return nil
 }
@@ -78,9 +79,9 @@ func suspended(o object) *bool {
 func previews(details object) *bool {
 	switch cmp.Or(details.obj("previews").str("generation"), details.str("pullRequestPreviewsEnabled")) {
 	case "automatic", "manual", "yes":
-		return pointTo(true)
+		return new(true)
 	case "off", "no":
-		return pointTo(false)
+		return new(false)
 	}
 	return nil
 }
@@ -109,9 +110,9 @@ func (m *mapping) environment(o object) error {
 	f := engine.EnvironmentFact{EnvironmentID: id, Environment: name, Project: o.str("projectId")}
 	switch o.str("protectedStatus") {
 	case "protected":
-		f.Protected = pointTo(true)
+		f.Protected = new(true)
 	case "unprotected":
-		f.Protected = pointTo(false)
+		f.Protected = new(false)
 	}
 	for _, list := range []string{"serviceIds", "databasesIds", "redisIds"} {
 		f.ServiceIDs = append(f.ServiceIDs, o.texts(list)...)
@@ -130,16 +131,16 @@ func (m *mapping) member(o object) error {
 	}
 	f := engine.HolderFact{
 		System: system, Holder: engine.Account{System: system, Account: cmp.Or(email, id), ID: id, Email: email},
-		Permission: role, Privileged: pointTo(isAdmin(role)), MFA: o.flag("mfaEnabled"), Scope: m.place.id,
+		Permission: role, Privileged: new(isAdmin(role)), MFA: o.flag("mfaEnabled"), Scope: m.place.id,
 	}
 	if isAdmin(role) {
 		f.PrivilegedWhy = []string{"role " + role}
 	}
 	switch o.str("status") {
 	case "active":
-		f.Active = pointTo(true)
+		f.Active = new(true)
 	case "inactive":
-		f.Active = pointTo(false)
+		f.Active = new(false)
 	}
 	m.Add(engine.Event{
 		ID: m.snapshotID("member", id, time.Time{}), Source: "iam", Type: "access.observed",
@@ -195,7 +196,7 @@ func (m *mapping) envGroup(o object) error {
 func (m *mapping) blueprintSync(o object) error {
 	id, state := o.str("id"), o.str("state")
 	if id == "" || state == "" {
-		return errors.New("Blueprint sync without id or state")
+		return errors.New("blueprint sync without id or state")
 	}
 	outcome := map[string]string{"success": "success", "error": "failed"}[state]
 	if outcome == "" {
@@ -247,10 +248,8 @@ func (m *mapping) job(o object) error {
 func runsSQL(command string) bool {
 	for _, word := range strings.FieldsFunc(command, func(r rune) bool { return strings.ContainsRune(" \t;|&'\"()", r) }) {
 		program := word[strings.LastIndex(word, "/")+1:]
-		for _, c := range sqlClients {
-			if program == c {
-				return true
-			}
+		if slices.Contains(sqlClients, program) {
+			return true
 		}
 	}
 	return false

@@ -51,7 +51,6 @@ type meaning struct {
 
 var (
 	infrastructure = []string{"infrastructure"}
-	security       = []string{"security_config"}
 	securityInfra  = []string{"infrastructure", "security_config"}
 	thirdParty     = []string{"third_party_integration"}
 	securityThird  = []string{"security_config", "third_party_integration"}
