@@ -2,15 +2,16 @@
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-builtin-rules
 
 # The product never needs C; only the race detector does, in test/go.
 export CGO_ENABLED := 0
 
-# The version is stamped below, so a checkout that git refuses to read still builds.
-VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
-GOBUILD := go build -trimpath -buildvcs=false -ldflags '-X main.version=$(VERSION)'
+# An archive, or a checkout that git refuses to read, builds too: without a version.
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+BUILDVCS := $(if $(filter devel,$(VERSION)),false,true)
 
 STAGES := build test/rego lint/rego lint/go test/go
 
@@ -20,20 +21,21 @@ help: ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build bin/vouch
-	@$(GOBUILD) -o bin/vouch ./cmd/vouch
+	@[ -x bin/vouch ] || echo 'Building bin/vouch; the first time this takes minutes.' >&2
+	go build -trimpath -buildvcs=$(BUILDVCS) -ldflags '-X main.version=$(VERSION)' -o bin/vouch ./cmd/vouch
 
 test: ## run all tests and linters, as CI does
 	@tools/stage $(STAGES)
 
 bench: .cache/bin/benchstat ## run the benchmarks and compare them with the run before
 	@mkdir -p .cache/bench
-	@[ ! -s .cache/bench/new.txt ] || mv .cache/bench/new.txt .cache/bench/old.txt
-	@go test -run '^$$' -bench . -benchmem -count $${COUNT:-6} ./... | tee .cache/bench/new.txt
-	@.cache/bin/benchstat $$(ls .cache/bench/old.txt 2>/dev/null) .cache/bench/new.txt
+	[ ! -s .cache/bench/new.txt ] || mv .cache/bench/new.txt .cache/bench/old.txt
+	go test -run '^$$' -bench . -benchmem -count $${COUNT:-6} ./... | tee .cache/bench/new.txt
+	.cache/bin/benchstat $$(ls .cache/bench/old.txt 2>/dev/null) .cache/bench/new.txt
 
 fmt: build ## format Go and Rego
 	@git ls-files -z --cached --others --exclude-standard '*.go' | xargs -0 -r gofmt -s -w
-	@bin/vouch policy fmt rego
+	bin/vouch policy fmt rego
 
 lint: ## lint Go and Rego
 	@tools/stage build lint/rego lint/go
@@ -75,5 +77,3 @@ TOOL_PACKAGES := \
 	@echo 'Building $*, once.'
 	go -C tools build -trimpath -buildvcs=false -o ../$@ $(filter %/$*,$(TOOL_PACKAGES))
 	touch $@
-
-.ONESHELL:

@@ -171,7 +171,13 @@ func runExamples(t *testing.T, root, bin string, examples []example) [][]string 
 	// The mark before each command keeps $? for `echo $?`.
 	const mark = "\x1e"
 	var script strings.Builder
-	fmt.Fprintf(&script, "make() { case $1 in demo) command make -s -C %[1]q demo ;; *) command make -n -C %[1]q \"$@\" >/dev/null ;; esac }\n", root)
+	script.WriteString(`make() {
+	case $1 in
+	demo) command make -s -C "$PROJECT" build >/dev/null 2>&1; command make -s -C "$PROJECT" demo ;;
+	*) command make -n -C "$PROJECT" "$@" >/dev/null ;;
+	esac
+}
+`)
 	for i, e := range examples {
 		fmt.Fprintf(&script, "{ status=$?; printf '%s%d\\n'; (exit $status); }\n", mark, i)
 		if e.prompt {
@@ -184,7 +190,7 @@ func runExamples(t *testing.T, root, bin string, examples []example) [][]string 
 	shell.Dir = dir
 	shell.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool {
 		return strings.HasPrefix(v, "VOUCH_") || strings.HasPrefix(v, "MAKE") || strings.HasPrefix(v, "MFLAGS=")
-	}), "PATH="+bin+string(filepath.ListSeparator)+os.Getenv("PATH"), "NO_COLOR=1", "TERM=dumb", "TZ=UTC", "PWD="+dir)
+	}), "PATH="+bin+string(filepath.ListSeparator)+os.Getenv("PATH"), "NO_COLOR=1", "TERM=dumb", "TZ=UTC", "PWD="+dir, "PROJECT="+root)
 	out, err := shell.CombinedOutput()
 	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
 		t.Fatalf("bash: %v", err)
