@@ -38,12 +38,15 @@ type awsCall struct {
 }
 
 // awsRecord maps one CloudTrail record (user guide: CloudTrail record contents).
-// Only eventID, eventTime, eventSource and eventName can be relied on.
+// Only the id, time, source and name of the event can be relied on.
 func (b *builder) awsRecord(rec node) {
 	id, source, name := rec.str("eventID"), rec.str("eventSource"), rec.str("eventName")
-	if id == "" || source == "" || name == "" {
-		b.fault(b.where, errors.New("no CloudTrail record: eventID, eventSource or eventName is absent"))
+	if source == "" || name == "" {
+		b.fault(b.where, errors.New("no CloudTrail record: eventSource or eventName is absent"))
 		return
+	}
+	if id == "" { // records of the first years
+		id = recordDigest(rec)
 	}
 	at, err := rec.instant("eventTime")
 	if err != nil {
@@ -56,7 +59,7 @@ func (b *builder) awsRecord(rec node) {
 	}
 	c.identify()
 	rule, known := awsRules[c.service+":"+c.name]
-	if !known && !c.root {
+	if !known && !c.rootKey() {
 		b.rec.Ignore(source + " " + name)
 		return
 	}
@@ -82,6 +85,12 @@ func (b *builder) awsRecord(rec node) {
 		changes[i] = change{provider: "aws", id: "aws:cloudtrail:" + id, at: at, actor: c.actor, fact: f}
 	}
 	b.changed(changes...)
+}
+
+// rootKey tells a call of the root user that no sign-in announces, or that
+// changes something: the reads of a console session say nothing more.
+func (c awsCall) rootKey() bool {
+	return c.root && (strings.HasPrefix(c.str("userIdentity.accessKeyId"), "AKIA") || c.str("readOnly") != "true")
 }
 
 var deniedCode = regexp.MustCompile(`(?i)(AccessDenied|Unauthorized)`)
@@ -130,7 +139,11 @@ func (c awsCall) causedBy() string {
 
 func (c awsCall) bySSO() bool { return c.str("userIdentity.invokedBy") == "sso.amazonaws.com" }
 
-func ssoCause(account, set string) string { return "aws:sso:" + account + ":" + set }
+// ssoCausePrefix begins the mark of Identity Center's own work: account and
+// permission set follow, until Link knows the act behind it.
+const ssoCausePrefix = "aws:sso:"
+
+func ssoCause(account, set string) string { return ssoCausePrefix + account + ":" + set }
 
 var emailLike = regexp.MustCompile(`^[^@\s/]+@[^@\s/]+\.[^@\s/]+$`)
 
@@ -214,7 +227,10 @@ func (c *awsCall) session(id node) {
 		c.mfa = nil // speaks of AWS MFA only: says nothing about federated sessions
 	}
 	source := id.str("sessionContext.sourceIdentity")
-	via := "role " + role
+	via := ""
+	if role != "" {
+		via = "role " + role
+	}
 	switch set := reservedRole.FindStringSubmatch(role); {
 	case id.has("onBehalfOf.userId"):
 		c.actor = c.identityCenterUser(id)

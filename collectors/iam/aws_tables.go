@@ -23,7 +23,8 @@ const (
 // versions stripped, to what they change. Names collide across services, so
 // both count. Names: service models of aws-sdk-go-v2; kinds: the access
 // vocabulary. An inline policy put on a role is policy_change: it changes what
-// everybody who takes that role may do.
+// everybody who takes that role may do. Creating or deleting a virtual MFA device
+// is not listed: alone it protects nobody and takes nothing that was in use.
 var awsRules = map[string]awsRule{
 	"iam:AttachUserPolicy":  {"role_grant", opAdd, "user", "userName", "policyArn"},
 	"iam:AttachRolePolicy":  {"role_grant", opAdd, "role", "roleName", "policyArn"},
@@ -93,11 +94,9 @@ var awsRules = map[string]awsRule{
 	"iam:UpdateServiceSpecificCredential": {"credential_revoke", opChange, "user", "userName", "serviceSpecificCredentialId"},
 	"iam:ChangePassword":                  {"credential_change", opChange, "user", "userName", "=console password"},
 
-	"iam:EnableMFADevice":        {"mfa_enable", opAdd, "user", "userName", "serialNumber"},
-	"iam:DeactivateMFADevice":    {"mfa_disable", opRemove, "user", "userName", "serialNumber"},
-	"iam:ResyncMFADevice":        {"credential_change", opChange, "user", "userName", "serialNumber"},
-	"iam:CreateVirtualMFADevice": {"config_change", opAdd, "mfa_device", "virtualMFADeviceName", ""},
-	"iam:DeleteVirtualMFADevice": {"config_change", opRemove, "mfa_device", "serialNumber", ""},
+	"iam:EnableMFADevice":     {"mfa_enable", opAdd, "user", "userName", "serialNumber"},
+	"iam:DeactivateMFADevice": {"mfa_disable", opRemove, "user", "userName", "serialNumber"},
+	"iam:ResyncMFADevice":     {"credential_change", opChange, "user", "userName", "serialNumber"},
 
 	"iam:UpdateAccountPasswordPolicy":                   {"policy_change", opChange, "account", "/recipientAccountId", "=password policy"},
 	"iam:DeleteAccountPasswordPolicy":                   {"policy_change", opRemove, "account", "/recipientAccountId", "=password policy"},

@@ -99,16 +99,15 @@ func (b *builder) gcpEntry(rec node) {
 		b.fault(b.where, errors.Join(errors.New("no log entry: timestamp or insertId is absent"), err))
 		return
 	}
-	if op := rec.get("operation"); op.has("id") && op.str("first") == "true" && op.str("last") != "true" && !p.has("request") {
-		b.rec.Ignore("gcp first entry of an operation")
-		return
-	}
 	r := gcpRecord{node: p}
 	project, _, _ := strings.Cut(rec.str("logName"), "/logs/")
 	// One insertId stands for one entry within a log and instant.
 	id := strings.Join([]string{"gcp:audit", cmp.Or(project, "-"), rec.str("timestamp"), insert}, ":")
 	who := r.actor()
 	outcome, code := r.outcome()
+	if op := rec.get("operation"); outcome == "success" && op.str("first") == "true" && op.str("last") != "true" {
+		outcome = "in_progress" // a long operation writes a second entry when it is done: that one counts
+	}
 	var changes []change
 	for _, f := range b.gcpFacts(r, who) {
 		f.Change, f.Outcome, f.Error = method, outcome, code

@@ -131,7 +131,7 @@ func (b *builder) document(doc node) {
 // record maps one record that stands alone or on a line of its own.
 func (b *builder) record(rec node) {
 	switch {
-	case rec.has("eventID") && rec.has("eventSource"):
+	case rec.has("eventSource") && rec.has("eventName"):
 		b.awsRecord(rec)
 	case rec.has("CloudTrailEvent"):
 		b.awsLookup(rec)

@@ -85,8 +85,8 @@ var oktaRules = map[string]oktaRule{
 	"system.agent.ad.":                          {"trust_change", opChange, "", ""},
 	"user.session.impersonation.":               {"break_glass_use", "", "User", ""},
 	"support.org.update":                        {"break_glass_use", "", "", ""},
-	"user.session.start":                        {"sign_in", "", "", ""},
-	"user.session.access_admin_app":             {"sign_in", "", "", ""},
+	"user.session.start":                        {"sign_in", "", "User", ""},
+	"user.session.access_admin_app":             {"sign_in", "", "User", ""},
 	"certification.campaign.create":             {"access_review_start", "", "CERTIFICATION_CAMPAIGN", ""},
 	"certification.campaign.launch":             {"access_review_start", "", "CERTIFICATION_CAMPAIGN", ""},
 	"certification.campaign.close":              {"access_review_close", "", "CERTIFICATION_CAMPAIGN", ""},
@@ -223,12 +223,12 @@ func (r oktaRecord) find(kind string) node {
 
 func (r oktaRecord) target(rule oktaRule) *engine.AccessFactTarget {
 	n := r.find(rule.target)
-	if n.v == nil {
+	if n.v == nil && rule.kind != "sign_in" {
 		n = r.find("")
 	}
 	t := &engine.AccessFactTarget{Kind: oktaKind(n.str("type")), Account: oktaName(n), ID: n.str("id"), Name: n.str("displayName")}
 	if t.Account == "" {
-		if a := r.get("actor"); rule.kind == "sign_in" || rule.target == "User" {
+		if a := r.get("actor"); rule.target == "User" {
 			return &engine.AccessFactTarget{Kind: "user", Account: oktaName(a), ID: a.str("id"), Name: a.str("displayName")}
 		}
 		t.Kind, t.Name = "organisation", "unknown"

@@ -4,50 +4,44 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/changevouch/changevouch/engine"
 )
 
-// renderRules maps the audit events of Render that are about people and keys.
-// The others are the platform's own and are read elsewhere.
-var renderRules = map[string]githubRule{
-	"InviteToTeamEvent":                  {"role_grant", opAdd, "invitee", "", ""},
-	"AcceptTeamInviteEvent":              {"role_grant", opAdd, "user", "", ""},
-	"JoinTeamEvent":                      {"role_grant", opAdd, "user", "", ""},
-	"RemoveUserFromTeamEvent":            {"role_revoke", opRemove, "user", "", ""},
-	"ChangeTeamMemberRoleEvent":          {"role_grant", opChange, "user", "", ""},
-	"InviteToOrgEvent":                   {"role_grant", opAdd, "invitee", "", ""},
-	"AcceptOrgInviteEvent":               {"role_grant", opAdd, "user", "", ""},
-	"AddOrgMemberEvent":                  {"role_grant", opAdd, "user", "", ""},
-	"RemoveOrgMemberEvent":               {"role_revoke", opRemove, "user", "", ""},
-	"ChangeOrgRoleEvent":                 {"role_grant", opChange, "user", "", ""},
-	"ChangeTeam2FAEnforcementEvent":      {"policy_change", opChange, "workspace", "", "two-factor enforcement"},
-	"ChangeOrg2FAEnforcementEvent":       {"policy_change", opChange, "workspace", "", "two-factor enforcement"},
-	"ChangeTeamAllowedLoginMethodsEvent": {"trust_change", opChange, "workspace", "", "login methods"},
-	"ChangeOrgAllowedLoginMethodsEvent":  {"trust_change", opChange, "workspace", "", "login methods"},
-	"CreateSSOConnectionEvent":           {"trust_change", opAdd, "workspace", "", "single sign-on"},
-	"UpdateSSOConnectionEvent":           {"trust_change", opChange, "workspace", "", "single sign-on"},
-	"DeleteSSOConnectionEvent":           {"trust_change", opRemove, "workspace", "", "single sign-on"},
-	"ProvisionOrganizationSCIMToken":     {"credential_create", opAdd, "workspace", "", "provisioning token"},
-	"RevokeOrganizationSCIMToken":        {"credential_revoke", opRemove, "workspace", "", "provisioning token"},
-	"VerifyOrgDomainEvent":               {"trust_change", opAdd, "workspace", "", ""},
-	"DeleteOrgDomainEvent":               {"trust_change", opRemove, "workspace", "", ""},
-	"GrantOAuthAccessEvent":              {"credential_create", opAdd, "app", "", ""},
-	"RevokeOAuthAccessEvent":             {"credential_revoke", opRemove, "app", "", ""},
-	"LoginEvent":                         {"sign_in", "", "user", "", ""},
-	"StartShellEvent":                    {"break_glass_use", "", "service", "service", "production shell"},
-	"ViewEnvVarValuesEvent":              {"secret_view", "", "service", "service", "secrets seen"},
-	"ViewConnectionInfoEvent":            {"secret_view", "", "database", "postgres redis service", "database credentials seen"},
-	"DownloadDatabaseBackupEvent":        {"secret_view", "", "database", "postgres", "database downloaded"},
-	"UpdateIPAllowListEvent":             {"network_rule_change", opChange, "allow_list", "postgres redis service environment", ""},
-	"CreatePrivateLinkEvent":             {"network_rule_add", opAdd, "private_link", "", ""},
-	"DeletePrivateLinkEvent":             {"network_rule_remove", opRemove, "private_link", "", ""},
-	"CreateCustomDomainEvent":            {"certificate_add", opAdd, "domain", "domain service", ""},
-	"DeleteCustomDomainEvent":            {"certificate_remove", opRemove, "domain", "domain service", ""},
-	"UpdateEnvVarsEvent":                 {"config_change", opChange, "service", "service", ""},
-	"CreateEnvVarsEvent":                 {"config_change", opAdd, "service", "service", ""},
-	"DeleteEnvVarsEvent":                 {"config_change", opRemove, "service", "service", ""},
+// renderRoleEvents are the audit entries of Render about members and roles, with
+// the entry that each completes. They have the ids and the facts that the render
+// collector gives them, so that it does not matter which of the two reads a
+// recording. Everything else of Render is that collector's alone.
+var renderRoleEvents = map[string]struct{ kind, operation, completes string }{
+	"InviteToTeamEvent":         {"role_grant", opAdd, ""},
+	"AcceptTeamInviteEvent":     {"role_grant", opAdd, "InviteToTeamEvent"},
+	"RemoveUserFromTeamEvent":   {"role_revoke", opRemove, ""},
+	"ChangeTeamMemberRoleEvent": {"role_grant", opChange, ""},
+	"InviteToOrgEvent":          {"role_grant", opAdd, ""},
+	"AcceptOrgInviteEvent":      {"role_grant", opAdd, "InviteToOrgEvent"},
+	"AddOrgMemberEvent":         {"role_grant", opAdd, ""},
+	"RemoveOrgMemberEvent":      {"role_revoke", opRemove, ""},
+	"JoinTeamEvent":             {"role_grant", opAdd, ""},
+	"ChangeOrgRoleEvent":        {"role_grant", opChange, ""},
+}
+
+// renderRoles by what they allow, weakest first.
+var renderRoles = []string{"WORKSPACE_BILLING", "WORKSPACE_VIEWER", "WORKSPACE_CONTRIBUTOR", "DEVELOPER", "ADMIN"}
+
+var (
+	renderOwner     = regexp.MustCompile(`(?:^|/)(?:owners|organizations)/([a-z]{3}-[0-9A-Za-z-]+)/`)
+	renderReference = regexp.MustCompile(`^([a-z]{3}-[0-9A-Za-z-]+)(?: \((.*)\))?$`)
+)
+
+// renderPlace is the workspace or organisation that the API path names.
+func renderPlace(path string) string {
+	if m := renderOwner.FindStringSubmatch(path); m != nil {
+		return m[1]
+	}
+	return ""
 }
 
 // renderAudit maps one entry of a Render audit log. Whose role changed stands in
@@ -55,82 +49,137 @@ var renderRules = map[string]githubRule{
 // target is unknown and the members snapshot tells.
 func (b *builder) renderAudit(item node) {
 	rec := item.get("auditLog")
-	id, event := rec.str("id"), rec.str("event")
+	id, name := rec.str("id"), rec.str("event")
 	at, err := rec.instant("timestamp")
-	if id == "" || event == "" || err != nil {
+	if id == "" || name == "" || err != nil {
 		b.fault(b.where, errors.Join(errors.New("no audit entry: id, event or timestamp is absent"), err))
 		return
 	}
-	rule, known := renderRules[event]
+	row, known := renderRoleEvents[name]
 	if !known {
-		b.rec.Ignore("render " + event)
+		b.rec.Ignore("render " + name + " (the render collector reads it)")
 		return
 	}
 	meta := rec.get("metadata")
+	who := renderUser(rec.get("actor"))
 	f := engine.AccessFact{
-		Kind: rule.kind, Outcome: "success", Change: event, SourceIP: meta.str("source_ip"),
-		Target:     &engine.AccessFactTarget{Kind: rule.targetKind},
-		Permission: &engine.AccessFactPermission{Operation: rule.operation},
+		Kind: row.kind, Outcome: renderOutcome(rec.str("status")), System: "render", Change: name,
+		CausedBy: row.completes, SourceIP: meta.str("source_ip"), Confidence: "none",
+		Permission: &engine.AccessFactPermission{
+			ID: meta.first("role", "to", "new_role"), Before: meta.first("from", "old_role"), Operation: row.operation,
+			Scope: cmp.Or(renderID(meta.str("workspace")), renderPlace(b.path)),
+		},
 	}
-	if status := rec.str("status"); status != "success" {
-		f.Outcome, f.Error = "failed", cmp.Or(status, "status absent")
+	switch {
+	case who == nil:
+	case who.ID != "":
+		f.Confidence = "immutable_id"
+	default:
+		f.Confidence = "verified_email"
 	}
-	who := actor{account: account("render", rec.first("actor.email", "actor.id"), rec.str("actor.id")), kind: "unknown", confidence: "none"}
-	switch kind := rec.str("actor.type"); kind {
-	case "user":
-		who.kind, who.confidence = "human", "immutable_id"
-	case "rest_api":
-		who.kind, who.via = "workload", "api key"
+	switch rec.str("actor.type") {
+	case "rest_api": // shows the key's owner, if anybody
+		f.Via = "api_key"
 	case "system":
-		who.kind = "service"
-	}
-	if who.account != nil {
-		person(who.account)
-	}
-	for key := range strings.FieldsSeq(cmp.Or(rule.target, "user email member")) {
-		if f.Target.Account = meta.str(key); f.Target.Account != "" {
-			break
+		f.ActorKind = "service"
+		if who == nil {
+			who = &engine.Account{System: "render", Account: "system", Kind: "system"}
 		}
 	}
-	if f.Target.Account == "" {
-		f.Target.Name = "unknown"
-		if rule.kind == "sign_in" && who.account != nil {
-			f.Target = &engine.AccessFactTarget{Kind: "user", Account: who.account.Account, ID: who.account.ID}
-		}
+	f.Target = renderTarget(meta)
+	if f.Target == nil && (row.completes != "" || name == "JoinTeamEvent") && who != nil {
+		f.Target = &engine.AccessFactTarget{Kind: "user", Account: who.Account, ID: who.ID}
 	}
-	if rule.kind == "role_grant" || rule.kind == "role_revoke" {
-		f.Permission.ID, f.Permission.Before = meta.first("to", "role"), meta.str("from")
-		if rule.operation == opChange && f.Permission.Before == "ADMIN" && f.Permission.ID != "" && f.Permission.ID != "ADMIN" {
-			f.Kind, f.Permission.Operation = "role_revoke", opRemove
-		}
-		if f.Permission.ID == "ADMIN" || f.Permission.Before == "ADMIN" {
-			why(&f, "workspace ADMIN")
-		}
+	if role := f.Permission.ID; role != "" {
+		f.Privileged, f.PrivilegedWhy = renderAdmin(role)
 	}
-	if rule.privileged != "" {
-		why(&f, rule.privileged)
+	if before, after := slices.Index(renderRoles, f.Permission.Before), slices.Index(renderRoles, f.Permission.ID); row.kind == "role_grant" && before > after && after >= 0 {
+		f.Kind = "role_revoke"
 	}
-	b.changed(change{provider: "render", id: "render:" + id, at: at, actor: who, fact: f})
+	subject := engine.Subject{Type: "system", ID: "render"}
+	if f.Target != nil {
+		subject = engine.Subject{Type: "account", ID: cmp.Or(f.Target.ID, f.Target.Account)}
+	} else if place := renderPlace(b.path); place != "" {
+		subject = engine.Subject{Type: map[bool]string{true: "organization", false: "workspace"}[strings.HasPrefix(place, "org-")], ID: place}
+	}
+	b.add(engine.Event{ID: "render:" + id, Provider: "render", Type: "access.changed", OccurredAt: at, Actor: who, Subject: subject, Data: engine.Facts(f)})
+}
+
+func renderOutcome(status string) string {
+	switch status {
+	case "success":
+		return "success"
+	case "error":
+		return "failed"
+	}
+	return "unknown"
+}
+
+// renderUser is a {id, email}, or an e-mail address alone; nil when not said.
+func renderUser(n node) *engine.Account {
+	if email := n.str(""); email != "" {
+		return &engine.Account{System: "render", Account: email}
+	}
+	email, id := n.str("email"), n.str("id")
+	if email == "" && id == "" {
+		return nil
+	}
+	return &engine.Account{System: "render", Account: cmp.Or(email, id), ID: id, Email: email}
+}
+
+func renderTarget(meta node) *engine.AccessFactTarget {
+	for _, key := range []string{"user", "email", "member", "user_email", "user_id"} {
+		u := renderUser(meta.get(key))
+		if u == nil {
+			continue
+		}
+		t := &engine.AccessFactTarget{Kind: "user", Account: u.Account, ID: u.ID}
+		if m := renderReference.FindStringSubmatch(u.Account); m != nil {
+			t.Account, t.ID = cmp.Or(m[2], m[1]), m[1]
+		}
+		return t
+	}
+	return nil
+}
+
+func renderID(reference string) string {
+	if m := renderReference.FindStringSubmatch(reference); m != nil {
+		return m[1]
+	}
+	return ""
+}
+
+func renderAdmin(role string) (*bool, []string) {
+	if role == "ADMIN" || strings.HasSuffix(role, "OWNER") {
+		return ptr(true), []string{"role " + role}
+	}
+	return ptr(false), nil
 }
 
 // renderMembers maps GET /owners/{ownerId}/members.
 func (b *builder) renderMembers(items []node) {
 	for i, n := range items {
 		b.where = fmt.Sprintf("/%d", i)
-		email := strings.ToLower(n.str("email"))
-		if email == "" {
-			b.fault(b.where, errors.New("no member: email is absent"))
+		id, email, role := n.str("userId"), n.str("email"), n.str("role")
+		if id == "" || role == "" {
+			b.fault(b.where, errors.New("no member: userId or role is absent"))
 			continue
 		}
 		f := engine.HolderFact{
-			System: "render", Holder: engine.Account{System: "render", Account: email, ID: n.str("userId"), Email: email},
-			Permission: n.str("role"), MFA: n.flag("mfaEnabled"), Active: ptr(strings.EqualFold(n.str("status"), "active")),
-			Privileged: ptr(n.str("role") == "ADMIN"),
+			System: "render", Holder: engine.Account{System: "render", Account: cmp.Or(email, id), ID: id, Email: email},
+			Permission: role, MFA: n.flag("mfaEnabled"), Scope: renderPlace(b.path),
 		}
-		if *f.Privileged {
-			f.PrivilegedWhy = []string{"workspace ADMIN"}
+		f.Privileged, f.PrivilegedWhy = renderAdmin(role)
+		switch n.str("status") {
+		case "active":
+			f.Active = ptr(true)
+		case "inactive":
+			f.Active = ptr(false)
 		}
-		b.holds("member", n.str("userId"), f)
+		b.add(engine.Event{
+			ID: "render:member:" + id + ":" + b.rec.Stamp(), Provider: "render", Type: "access.observed",
+			Subject: engine.Subject{Type: "account", ID: id}, Data: engine.Facts(f),
+		})
 	}
 	b.covered("members", "")
 }
