@@ -1,4 +1,4 @@
-// Command vouch judges changes against the change-management policy.
+// Command vouch judges production changes against a change-management policy.
 package main
 
 import (
@@ -10,13 +10,14 @@ import (
 	"github.com/changevouch/changevouch/cmd/vouch/internal/cli"
 )
 
-func main() {
-	os.Exit(run())
-}
+// version is set by the build (-ldflags "-X main.version=v1.2.3").
+var version = "devel"
 
-// run is the whole program behind the process: it returns the exit code.
+func main() { os.Exit(run()) }
+
+// run is the whole program; it returns the exit code.
 func run() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	return cli.Run(ctx, cli.OS(), os.Args[1:])
+	return cli.Run(ctx, cli.OS(version), os.Args[1:])
 }

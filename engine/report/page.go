@@ -78,7 +78,7 @@ func (p *page) footer(s Summary) error {
 	if s.Undecided > 0 {
 		b.WriteString(p.paint(red, plural(s.Undecided, "dossier")+" could not be decided") + "\n")
 	}
-	if len(p.silent) > 0 {
+	if len(p.silent) > 0 && !p.opt.Explain { // an explanation has said it already
 		p.wrap(&b, "", "  ", fmt.Sprintf("No rule in this bundle, so nothing is said about: %s", Printable(strings.Join(p.silent, ", "))))
 	}
 	for _, line := range p.bundles {

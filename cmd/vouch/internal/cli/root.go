@@ -6,12 +6,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
-	"github.com/agnivade/levenshtein"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/changevouch/changevouch/schemas"
 )
 
 // Run executes one command line and returns the exit code. The result goes to
@@ -27,9 +27,9 @@ func Run(ctx context.Context, sys System, args []string) int {
 	switch {
 	case err == nil, errors.As(err, &silent):
 	case interrupted(ctx, err):
-		fmt.Fprintln(sys.Stderr, "vouch: interrupted")
+		sys.tell("vouch: interrupted")
 	default:
-		fmt.Fprintln(sys.Stderr, "vouch: "+strings.TrimRight(err.Error(), "\n"))
+		sys.tell("vouch: %v", err)
 	}
 	return exitCode(err)
 }
@@ -55,24 +55,44 @@ Exit codes: 0 compliant · 1 error, nothing was decided · 2 non-compliant ·
 	root.SetFlagErrorFunc(suggestFlag)
 	root.SetHelpCommand(newHelpCommand())
 	root.AddCommand(
+		newEvalCommand(sys),
+		newCollectCommand(sys),
+		newAssembleCommand(sys),
 		newPolicyCommand(sys),
+		newDemoCommand(sys),
+		newVersionCommand(sys),
 	)
+	root.InitDefaultCompletionCmd()
+	for _, c := range root.Commands() {
+		if c.Name() == "completion" {
+			asGroup(c)
+		}
+	}
 	return root
 }
 
-// newGroup is a command that only holds others: called alone or with an unknown
-// name it is an error, never a silent success.
 func newGroup(use, short string, commands ...*cobra.Command) *cobra.Command {
-	group := &cobra.Command{
-		Use:   use,
-		Short: short,
-		Args:  onlyCommands,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return fmt.Errorf("%s needs one of: %s", cmd.Name(), strings.Join(names(cmd), ", "))
-		},
-	}
+	group := &cobra.Command{Use: use, Short: short}
 	group.AddCommand(commands...)
+	asGroup(group)
 	return group
+}
+
+// asGroup makes a command one that only holds others: called alone or with an
+// unknown name it is an error, never a silent success.
+func asGroup(cmd *cobra.Command) {
+	cmd.Args = onlyCommands
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		return fmt.Errorf("%s needs one of: %s", cmd.Name(), strings.Join(names(cmd), ", "))
+	}
+}
+
+// noArguments is for commands that take flags only.
+func noArguments(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return fmt.Errorf("%s takes no arguments, found %q", cmd.CommandPath(), args[0])
+	}
+	return nil
 }
 
 // onlyCommands refuses words that name no command and suggests the nearest.
@@ -81,7 +101,7 @@ func onlyCommands(cmd *cobra.Command, args []string) error {
 		return nil
 	}
 	msg := fmt.Sprintf("unknown command %q for %q", args[0], cmd.CommandPath())
-	if near := nearest(args[0], names(cmd)); near != "" {
+	if near := schemas.Nearest(args[0], names(cmd)); near != "" {
 		msg += fmt.Sprintf("; did you mean %q?", near)
 	}
 	return fmt.Errorf("%s\nRun '%s --help' for the list", msg, cmd.CommandPath())
@@ -117,26 +137,21 @@ func newHelpCommand() *cobra.Command {
 
 // suggestFlag names the flag that an unknown one resembles.
 func suggestFlag(cmd *cobra.Command, err error) error {
+	// The flags of a misspelt command are unknown too: name the cause.
+	if cmd.HasSubCommands() {
+		if err := onlyCommands(cmd, cmd.Flags().Args()); err != nil {
+			return err
+		}
+	}
 	msg := err.Error()
 	if name, ok := strings.CutPrefix(msg, "unknown flag: --"); ok {
 		var known []string
 		cmd.Flags().VisitAll(func(f *pflag.Flag) { known = append(known, f.Name) })
-		if near := nearest(name, known); near != "" {
+		if near := schemas.Nearest(name, known); near != "" {
 			msg += fmt.Sprintf("; did you mean --%s?", near)
 		}
 	}
 	return fmt.Errorf("%s\nRun '%s --help' for usage", msg, cmd.CommandPath())
-}
-
-// nearest returns the known word closest to word, or "" when none is close.
-func nearest(word string, known []string) string {
-	best, distance := "", 1+max(2, len(word)/3)
-	for _, k := range slices.Sorted(slices.Values(known)) {
-		if d := levenshtein.ComputeDistance(word, k); d < distance || (d == distance && best == "" && strings.HasPrefix(k, word)) {
-			best, distance = k, d
-		}
-	}
-	return best
 }
 
 // bindEnv gives every flag that the command line left open the value of its

@@ -1,11 +1,16 @@
 package cli
 
 import (
+	"fmt"
 	"io"
 	"os"
 	"strconv"
+	"strings"
+	"time"
 
 	"golang.org/x/term"
+
+	"github.com/changevouch/changevouch/engine/report"
 )
 
 // System is everything outside the process that a command may touch.
@@ -14,11 +19,27 @@ type System struct {
 	Stdout    io.Writer
 	Stderr    io.Writer
 	LookupEnv func(string) (string, bool)
+	Now       func() time.Time
+	Version   string // of this program
 }
 
-// OS returns the real surroundings.
-func OS() System {
-	return System{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, LookupEnv: os.LookupEnv}
+// OS returns the real surroundings of a program of some version.
+func OS(version string) System {
+	return System{Version: version, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, LookupEnv: os.LookupEnv, Now: time.Now}
+}
+
+// tell writes a message to standard error. It may quote foreign text: only its
+// line breaks reach the terminal as what they are.
+func (s System) tell(format string, args ...any) {
+	fmt.Fprintln(s.Stderr, printable(fmt.Sprintf(format, args...)))
+}
+
+func printable(message string) string {
+	lines := strings.Split(strings.TrimRight(message, "\n"), "\n")
+	for i, line := range lines {
+		lines[i] = report.Printable(line)
+	}
+	return strings.Join(lines, "\n")
 }
 
 // plainWidth is the width of tables that go to a file or a pipe.

@@ -1,0 +1,175 @@
+package app
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/changevouch/changevouch/engine"
+	"github.com/changevouch/changevouch/engine/assembly"
+	"github.com/changevouch/changevouch/engine/policy"
+	"github.com/changevouch/changevouch/schemas"
+)
+
+// ReadDirectory reads an organisation's directory, YAML or JSON. The error names
+// every fault.
+func ReadDirectory(path string) (assembly.Directory, error) {
+	text, err := readFile(path)
+	if err != nil {
+		return assembly.Directory{}, fmt.Errorf("directory: %w", err)
+	}
+	dir, err := assembly.ParseDirectory(text)
+	if err != nil {
+		return assembly.Directory{}, fmt.Errorf("%s: %w", path, err)
+	}
+	return dir, nil
+}
+
+// ErrFaults says that documents were wrong; each fault was handed over already.
+var ErrFaults = errors.New("the input is wrong")
+
+// ReadEvents reads and checks events. Every fault of every event is handed over;
+// with any there are no events, but ErrFaults.
+func ReadEvents(ctx context.Context, docs *Documents, fault func(string)) ([]engine.Event, error) {
+	var events []engine.Event
+	faults := 0
+	for doc := range docs.All(ctx) {
+		found := docs.faults(doc)
+		for _, f := range found {
+			fault(f)
+		}
+		if faults += len(found); len(found) > 0 {
+			continue
+		}
+		var event engine.Event
+		if err := json.Unmarshal(doc.Text, &event); err != nil {
+			fault(doc.place(schemas.Fault{Message: err.Error()}))
+			faults++
+			continue
+		}
+		events = append(events, event)
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if faults > 0 {
+		return nil, ErrFaults
+	}
+	return events, nil
+}
+
+// Assemble builds the dossiers of all subjects at an instant. It takes from the
+// policy's settings what concerns the reading of evidence.
+func Assemble(events []engine.Event, dir assembly.Directory, p *policy.Policy, at time.Time) ([]engine.Dossier, []assembly.Problem, error) {
+	skew, err := clockSkew(p)
+	if err != nil {
+		return nil, nil, err
+	}
+	dossiers, problems := assembly.Assemble(events, dir, assembly.Options{At: at, Skew: skew})
+	if len(dossiers) == 0 {
+		return nil, problems, errors.New("the events speak of nothing that a policy could judge: no dossier was assembled")
+	}
+	return dossiers, problems, nil
+}
+
+// WriteDossiers writes one dossier a line.
+func WriteDossiers(w io.Writer, dossiers []engine.Dossier) error {
+	for _, d := range dossiers {
+		text, err := encodeDossier(d, "")
+		if err != nil {
+			return err
+		}
+		if _, err := w.Write(text); err != nil {
+			return fmt.Errorf("write dossiers: %w", err)
+		}
+	}
+	return nil
+}
+
+// SaveDossiers writes every dossier to a file of its own, named after its
+// subject. The folder is created; one that already holds something is refused,
+// since old dossiers would be judged as if they were new.
+func SaveDossiers(ctx context.Context, folder string, dossiers []engine.Dossier) error {
+	if err := emptyFolder(folder); err != nil {
+		return err
+	}
+	taken := map[string]int{}
+	for _, d := range dossiers {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		name := fileName(d.Subject)
+		// Some file systems do not tell upper from lower case.
+		key := strings.ToLower(name)
+		taken[key]++
+		if n := taken[key]; n > 1 {
+			name = fmt.Sprintf("%s+%d", name, n)
+		}
+		if err := saveDossier(filepath.Join(folder, name+".json"), d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func emptyFolder(folder string) error {
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return fmt.Errorf("create folder: %w", err)
+	}
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return fmt.Errorf("read folder: %w", err)
+	}
+	if len(entries) > 0 {
+		return fmt.Errorf("folder %s is not empty: name a new one", folder)
+	}
+	return nil
+}
+
+// fileName turns a subject into a name that every file system takes.
+func fileName(s engine.Subject) string {
+	id := strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '.', r == '_', r == '-', r == '@':
+			return r
+		default:
+			return '-'
+		}
+	}, s.ID)
+	return s.Type + "-" + id[:min(len(id), 120)]
+}
+
+func saveDossier(path string, d engine.Dossier) error {
+	text, err := encodeDossier(d, "  ")
+	if err != nil {
+		return err
+	}
+	f, err := CreateFile(path)
+	if err != nil {
+		return err
+	}
+	defer f.Discard()
+	if _, err := f.Write(text); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return f.Commit()
+}
+
+// encodeDossier is the JSON form with a line break at its end.
+func encodeDossier(d engine.Dossier, indent string) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", indent)
+	if err := enc.Encode(d); err != nil {
+		return nil, fmt.Errorf("dossier of %s %s: %w", d.Subject.Type, d.Subject.ID, err)
+	}
+	return b.Bytes(), nil
+}

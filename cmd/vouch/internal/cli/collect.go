@@ -1,0 +1,98 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/changevouch/changevouch/cmd/vouch/internal/app"
+	"github.com/changevouch/changevouch/collectors"
+)
+
+func newCollectCommand(sys System) *cobra.Command {
+	group := newGroup("collect", "Turn what a source recorded into events")
+	for _, source := range app.Collectors() {
+		group.AddCommand(newCollectSourceCommand(sys, source))
+	}
+	return group
+}
+
+func newCollectSourceCommand(sys System, source app.Collector) *cobra.Command {
+	var from []string
+	var out string
+	cmd := &cobra.Command{
+		Use:   source.Name + " --from PATH...",
+		Short: source.Summary,
+		Long: source.Summary + `.
+
+The paths are files and folders of recorded answers and webhook deliveries:
+.json, .ndjson, .jsonl, .json.gz. Events go to standard output, one a line; what
+was left out is counted on standard error. A record that cannot be read is named
+there and makes the exit code 1; the other events still come out.`,
+		Example: "  vouch collect " + source.Name + " --from recordings/" + source.Name + " -o events.ndjson",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			paths := append(slices.Clone(from), args...)
+			if len(paths) == 0 {
+				return fmt.Errorf("nothing to read: name files or folders with --from")
+			}
+			result, err := collectors.Read(cmd.Context(), paths, source.Map)
+			if err != nil {
+				return err
+			}
+			err = writeTo(sys, out, func(w io.Writer) error { return collectors.WriteNDJSON(w, result.Events) })
+			if err != nil {
+				return err
+			}
+			return tell(sys, result)
+		},
+	}
+	cmd.Flags().StringSliceVar(&from, "from", nil, "file or folder of recordings; repeatable")
+	cmd.Flags().StringVarP(&out, "out", "o", "", "write the events to a file instead of standard output")
+	return cmd
+}
+
+// tell says on standard error what was read, left out and broken.
+func tell(sys System, r collectors.Result) error {
+	sys.tell("%s from %s", plural(len(r.Events), "event"), plural(r.Files, "file"))
+	if len(r.Ignored) > 0 {
+		var parts []string
+		for _, kind := range slices.Sorted(maps.Keys(r.Ignored)) {
+			parts = append(parts, fmt.Sprintf("%d %s", r.Ignored[kind], kind))
+		}
+		sys.tell("ignored: %s", strings.Join(parts, ", "))
+	}
+	for _, c := range r.Conflicts {
+		sys.tell("conflict: %v", c)
+	}
+	for _, f := range r.Faults {
+		sys.tell("%v", f)
+	}
+	switch {
+	case len(r.Faults) > 0:
+		return fmt.Errorf("%s could not be read; the other events were written", plural(len(r.Faults), "record"))
+	case len(r.Events) == 0:
+		return fmt.Errorf("the recordings hold no event of this source")
+	}
+	return nil
+}
+
+// writeTo writes to a file, which appears when it is complete, or to standard
+// output when path is empty.
+func writeTo(sys System, path string, write func(io.Writer) error) error {
+	if path == "" {
+		return write(sys.Stdout)
+	}
+	f, err := app.CreateFile(path)
+	if err != nil {
+		return err
+	}
+	defer f.Discard()
+	if err := write(f); err != nil {
+		return err
+	}
+	return f.Commit()
+}

@@ -1,0 +1,76 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// progress tells a person at a terminal that work goes on, after a second.
+type progress struct {
+	w     io.Writer
+	count atomic.Int64
+	lock  sync.Mutex // one line at a time
+	shown bool
+	stop  chan struct{}
+	done  chan struct{}
+}
+
+const (
+	progressAfter = time.Second
+	progressEvery = 200 * time.Millisecond
+)
+
+// startProgress counts with a verb: "checked 1200 dossiers". It stays silent
+// when quiet, or when standard error is no terminal. Between start and end only
+// println may write to standard error.
+func startProgress(sys System, verb string, quiet bool) *progress {
+	p := &progress{w: sys.Stderr, stop: make(chan struct{}), done: make(chan struct{})}
+	if quiet || !isTerminal(sys.Stderr) {
+		close(p.done)
+		return p
+	}
+	go func() {
+		defer close(p.done)
+		wait := time.NewTimer(progressAfter)
+		defer wait.Stop()
+		for {
+			select {
+			case <-p.stop:
+				return
+			case <-wait.C:
+				p.lock.Lock()
+				fmt.Fprintf(p.w, "\r\x1b[K%s %d dossiers", verb, p.count.Load())
+				p.shown = true
+				p.lock.Unlock()
+				wait.Reset(progressEvery)
+			}
+		}
+	}()
+	return p
+}
+
+func (p *progress) step() { p.count.Add(1) }
+
+// println writes a message on lines of its own.
+func (p *progress) println(message string) {
+	p.lock.Lock()
+	defer p.lock.Unlock()
+	p.clear()
+	fmt.Fprintln(p.w, printable(message))
+}
+
+func (p *progress) clear() {
+	if p.shown {
+		fmt.Fprint(p.w, "\r\x1b[K")
+		p.shown = false
+	}
+}
+
+func (p *progress) end() {
+	close(p.stop)
+	<-p.done
+	p.clear()
+}
