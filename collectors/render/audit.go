@@ -123,6 +123,8 @@ func (m *mapping) auditAccess(a entry, row meaning) {
 		SourceIP: a.metadata.str("source_ip"), Confidence: confidence(a.actor),
 	}
 	switch a.actorType {
+	case "user":
+		f.Via = "dashboard"
 	case "rest_api":
 		f.Via = "api_key"
 	case "system":
@@ -170,6 +172,9 @@ func (m *mapping) roleChange(a entry, f *engine.AccessFact) {
 	}
 	if target != nil {
 		f.Target = &engine.AccessFactTarget{Kind: "user", Account: target.Account, ID: target.ID}
+		if f.CausedBy != "" && target.Email != "" {
+			f.Target.ID = "" // an invitation knows the e-mail alone
+		}
 		if ref := reference(target.Account); ref.ID != "" {
 			f.Target.Account, f.Target.ID = cmp.Or(ref.Name, ref.ID), ref.ID
 		}

@@ -97,7 +97,10 @@ func (row meaning) config(change string) engine.ConfigFact {
 
 // refine adds what only the record's own values tell.
 func refine(f *engine.ConfigFact) {
-	off := slices.Contains([]string{"disabled", "false", "off"}, strings.ToLower(f.After))
+	if f.Change == "auto_deploy_disabled" {
+		f.After = "off"
+	}
+	off := slices.Contains([]string{"disabled", "false", "off", "no", "unprotected"}, strings.ToLower(f.After))
 	switch f.Kind {
 	case "high_availability":
 		if off {
@@ -112,6 +115,13 @@ func refine(f *engine.ConfigFact) {
 		f.GitExpressible = allowListInGit(f.Target)
 	case "env_var":
 		envKeys(f)
+	}
+	switch f.Kind {
+	case "auto_deploy", "environment_protection", "high_availability", "maintenance_mode", "network_isolation":
+		// Off and on again are two changes, however soon.
+		if f.After != "" {
+			f.Kind += map[bool]string{true: "_off", false: "_on"}[off]
+		}
 	}
 }
 

@@ -466,3 +466,52 @@ func TestRecordedMonth(t *testing.T) {
 		t.Errorf("%d events, %d announced", len(r.Events), announced)
 	}
 }
+
+// TestSameChangeSameKind: what two logs tell of one change shares kind and
+// target; what undoes a change never does, however soon it follows.
+func TestSameChangeSameKind(t *testing.T) {
+	const person = `{"type":"user","email":"a@example.com"}`
+	log := func(name, metadata string) string { return audit(name, person, metadata) }
+	told := func(name, details string) string {
+		return `{"id":"evt-1","type":"` + name + `","timestamp":"2026-09-01T10:00:00Z","serviceId":"srv-1","details":` + details + `}`
+	}
+	kind := func(body string) string {
+		var f engine.ConfigFact
+		event(t, mapAt(t, "", body), "config.changed", &f)
+		return f.Kind + " " + f.Target.ID
+	}
+	for _, pair := range [][2]string{
+		{log("MaintenanceModeEnabledEvent", `{"service":"srv-1","to":"true"}`), told("maintenance_mode_enabled", `{"enabled":true}`)},
+		{log("MaintenanceModeEnabledEvent", `{"service":"srv-1","to":"false"}`), told("maintenance_mode_enabled", `{"enabled":false}`)},
+		{log("UpdateAutoDeployTriggerEvent", `{"service":"srv-1 (api)","from":"commit","to":"off"}`), told("auto_deploy_disabled", `{"fromTrigger":"commit","reason":"setting_change"}`)},
+		{log("UpdateAutoDeployTriggerEvent", `{"service":"srv-1","to":"commit"}`), told("auto_deploy_enabled", `{"newTrigger":"commit"}`)},
+		{log("SuspendServiceEvent", `{"service":"srv-1"}`), told("suspender_added", `{"actor":"user"}`)},
+		{told("suspender_added", `{"actor":"user"}`), told("service_suspended", `{}`)},
+		{log("ResumeServiceEvent", `{"service":"srv-1"}`), told("service_resumed", `{}`)},
+		{log("CreateCustomDomainEvent", `{"service":"srv-1","domain":"a.example.com"}`), `{"id":"cdm-1","name":"a.example.com","createdAt":"2026-09-01T10:00:00Z","server":{"id":"srv-1","name":"api"}}`},
+	} {
+		if one, other := kind(pair[0]), kind(pair[1]); one != other {
+			t.Errorf("%s and %s are the same change: %q, %q", pair[0], pair[1], one, other)
+		}
+	}
+	for _, pair := range [][2]string{
+		{log("ChangeEnvironmentProtectionEvent", `{"environment":"evm-1","protection":"UNPROTECTED"}`), log("ChangeEnvironmentProtectionEvent", `{"environment":"evm-1","protection":"PROTECTED"}`)},
+		{log("SuspendServiceEvent", `{"service":"srv-1"}`), log("ResumeServiceEvent", `{"service":"srv-1"}`)},
+		{told("maintenance_mode_enabled", `{"enabled":true}`), told("maintenance_mode_enabled", `{"enabled":false}`)},
+		{log("CreateWebhookEvent", `{"webhook":"whk-1"}`), log("DeleteWebhookEvent", `{"webhook":"whk-1"}`)},
+	} {
+		if one, other := kind(pair[0]), kind(pair[1]); one == other {
+			t.Errorf("%s and %s are two changes of kind %q", pair[0], pair[1], one)
+		}
+	}
+}
+
+// TestInvitation: accepting names the same target as the invitation.
+func TestInvitation(t *testing.T) {
+	var invited, accepted engine.AccessFact
+	event(t, mapAt(t, "", audit("InviteToTeamEvent", `{"type":"user","email":"a@example.com","id":"usr-1"}`, `{"email":"new@example.net","role":"ADMIN"}`)), "access.changed", &invited)
+	event(t, mapAt(t, "", audit("AcceptTeamInviteEvent", `{"type":"user","email":"new@example.net","id":"usr-2"}`, `{}`)), "access.changed", &accepted)
+	if diff := cmp.Diff(invited.Target, accepted.Target); diff != "" || accepted.CausedBy != invited.Change {
+		t.Errorf("caused by %q, %s", accepted.CausedBy, diff)
+	}
+}

@@ -182,7 +182,7 @@ func (m *mapping) envGroup(o object) error {
 	if updated.Equal(o.at("createdAt")) {
 		change = "env_group_created"
 	}
-	f := meaning{kind: "env_group", scopes: infrastructure, effects: []string{"env_var"}}.config(change)
+	f := meaning{kind: change, scopes: infrastructure, effects: []string{"env_var"}}.config(change)
 	f.Outcome = "success"
 	f.Target = &engine.ConfigFactTarget{Type: "env_group", ID: id, Name: o.str("name")}
 	m.Add(engine.Event{

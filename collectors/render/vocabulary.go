@@ -31,7 +31,7 @@ const (
 
 // meaning is one row. kind is our word for what changed (config) or the kind of
 // access change. The same change shows in several of Render's logs; those
-// records share kind and target.
+// records share kind and target, and what undoes it has another kind.
 type meaning struct {
 	form    form
 	kind    string
@@ -65,72 +65,72 @@ var (
 // auditEvents: the audit log of a workspace or organisation.
 var auditEvents = map[string]meaning{
 	// Services
-	"CreateServerEvent":                  {kind: "service", scopes: infrastructure, inGit: yes},
-	"DeleteServerEvent":                  {kind: "service", scopes: infrastructure, effects: deletion, inGit: no},
-	"CreateCronJobEvent":                 {kind: "service", scopes: infrastructure, inGit: yes},
-	"DeleteCronJobEvent":                 {kind: "service", scopes: infrastructure, effects: deletion, inGit: no},
+	"CreateServerEvent":                  {kind: "service_created", scopes: infrastructure, inGit: yes},
+	"DeleteServerEvent":                  {kind: "service_deleted", scopes: infrastructure, effects: deletion, inGit: no},
+	"CreateCronJobEvent":                 {kind: "service_created", scopes: infrastructure, inGit: yes},
+	"DeleteCronJobEvent":                 {kind: "service_deleted", scopes: infrastructure, effects: deletion, inGit: no},
 	"SuspendServiceEvent":                {kind: "suspension", scopes: infrastructure, effects: suspension, inGit: no},
-	"ResumeServiceEvent":                 {kind: "suspension", scopes: infrastructure, inGit: no},
+	"ResumeServiceEvent":                 {kind: "resumption", scopes: infrastructure, inGit: no},
 	"UpdateServiceNameEvent":             {kind: "service_name", scopes: infrastructure, inGit: no, from: "from", to: "to"},
 	"MaintenanceModeEnabledEvent":        {kind: "maintenance_mode", scopes: infrastructure, to: "to"},
-	"MaintenanceModeURIUpdatedEvent":     {kind: "maintenance_mode", scopes: infrastructure},
+	"MaintenanceModeURIUpdatedEvent":     {kind: "maintenance_page", scopes: infrastructure},
 	"UpdateAutoDeployEvent":              {kind: "auto_deploy", scopes: infrastructure, effects: []string{"auto_deploy"}, inGit: yes, setting: "auto_deploy", from: "from", to: "to"},
 	"UpdateAutoDeployTriggerEvent":       {kind: "auto_deploy", scopes: infrastructure, effects: []string{"auto_deploy"}, inGit: yes, setting: "auto_deploy_trigger", from: "from", to: "to"},
 	"ChangeWorkspaceDeployHandlingEvent": {kind: "deploy_handling", scopes: infrastructure, inGit: no},
-	"CreateArtifactSourceEvent":          {kind: "artifact_source", scopes: infrastructure},
+	"CreateArtifactSourceEvent":          {kind: "artifact_source_created", scopes: infrastructure},
 	"ApplyBlueprintEvent":                {kind: "blueprint", scopes: infrastructure, inGit: no}, // creates the link to render.yaml; syncs are not logged
 	"StartShellEvent":                    {kind: "shell", scopes: infrastructure, effects: []string{"shell"}, inGit: no, channel: "shell"},
 	"EndShellEvent":                      {form: ignored, why: "the end of the session that StartShellEvent opened"},
 
 	// Domains and network
-	"CreateCustomDomainEvent":        {kind: "custom_domain", scopes: infrastructure, effects: []string{"domain"}, inGit: yes, to: "domain"},
-	"DeleteCustomDomainEvent":        {kind: "custom_domain", scopes: infrastructure, effects: []string{"deletion", "domain"}, inGit: no, from: "domain"},
+	"CreateCustomDomainEvent":        {kind: "custom_domain_created", scopes: infrastructure, effects: []string{"domain"}, inGit: yes, to: "domain"},
+	"DeleteCustomDomainEvent":        {kind: "custom_domain_deleted", scopes: infrastructure, effects: []string{"deletion", "domain"}, inGit: no, from: "domain"},
 	"UpdateIPAllowListEvent":         {kind: "ip_allow_list", scopes: securityInfra, effects: network}, // in Git only for datastores: see allowListInGit
-	"CreatePrivateLinkEvent":         {kind: "private_link", scopes: securityInfra, effects: network, inGit: no},
-	"DeletePrivateLinkEvent":         {kind: "private_link", scopes: securityInfra, effects: []string{"deletion", "network"}, inGit: no},
+	"CreatePrivateLinkEvent":         {kind: "private_link_created", scopes: securityInfra, effects: network, inGit: no},
+	"DeletePrivateLinkEvent":         {kind: "private_link_deleted", scopes: securityInfra, effects: []string{"deletion", "network"}, inGit: no},
 	"UpdateEnvironmentIsolatedEvent": {kind: "network_isolation", scopes: securityInfra, effects: network, inGit: yes, setting: "network_isolation", from: "from", to: "to"},
 
 	// Variables and secrets; keys refine them: see envKeys
 	"CreateEnvVarsEvent": {kind: "env_var", scopes: infrastructure, effects: []string{"env_var"}},
 	"UpdateEnvVarsEvent": {kind: "env_var", scopes: infrastructure, effects: []string{"env_var"}},
 	"DeleteEnvVarsEvent": {kind: "env_var", scopes: infrastructure, effects: []string{"deletion", "env_var"}},
-	"DeleteEnvGroupEvent": {kind: "env_group", scopes: infrastructure, effects: []string{"deletion", "env_var"},
+	"DeleteEnvGroupEvent": {kind: "env_group_deleted", scopes: infrastructure, effects: []string{"deletion", "env_var"},
 		inGit: no},
 
 	// Data
-	"CreatePostgresEvent":          {kind: "datastore", scopes: infrastructure, inGit: yes},
-	"DeletePostgresEvent":          {kind: "datastore", scopes: infrastructure, effects: dataLoss, inGit: no},
+	"CreatePostgresEvent":          {kind: "datastore_created", scopes: infrastructure, inGit: yes},
+	"DeletePostgresEvent":          {kind: "datastore_deleted", scopes: infrastructure, effects: dataLoss, inGit: no},
 	"SuspendPostgresEvent":         {kind: "suspension", scopes: infrastructure, effects: suspension, inGit: no},
-	"ResumePostgresEvent":          {kind: "suspension", scopes: infrastructure, inGit: no},
-	"CreateRedisEvent":             {kind: "datastore", scopes: infrastructure, inGit: yes},
-	"DeleteRedisEvent":             {kind: "datastore", scopes: infrastructure, effects: dataLoss, inGit: no},
+	"ResumePostgresEvent":          {kind: "resumption", scopes: infrastructure, inGit: no},
+	"CreateRedisEvent":             {kind: "datastore_created", scopes: infrastructure, inGit: yes},
+	"DeleteRedisEvent":             {kind: "datastore_deleted", scopes: infrastructure, effects: dataLoss, inGit: no},
 	"EnableRedisInternalAuthEvent": {kind: "datastore_authentication", scopes: securityInfra, effects: []string{"iam"}},
-	"CreateServerDiskEvent":        {kind: "disk", scopes: infrastructure, inGit: yes},
-	"DeleteServerDiskEvent":        {kind: "disk", scopes: infrastructure, effects: dataLoss, inGit: no},
+	"CreateServerDiskEvent":        {kind: "disk_created", scopes: infrastructure, inGit: yes},
+	"DeleteServerDiskEvent":        {kind: "disk_deleted", scopes: infrastructure, effects: dataLoss, inGit: no},
 	"RestoreDiskSnapshotEvent":     {kind: "disk_restore", scopes: infrastructure, effects: []string{"destructive", "restore"}, inGit: no},
 
 	// Projects, environments, workspaces
-	"CreateProjectEvent":     {kind: "project", scopes: infrastructure, inGit: yes},
-	"DeleteProjectEvent":     {kind: "project", scopes: infrastructure, effects: deletion, inGit: no},
-	"CreateEnvironmentEvent": {kind: "environment", scopes: infrastructure, inGit: yes},
-	"DeleteEnvironmentEvent": {kind: "environment", scopes: securityInfra, effects: []string{"deletion", "environment_protection"}, inGit: no},
+	"CreateProjectEvent":     {kind: "project_created", scopes: infrastructure, inGit: yes},
+	"DeleteProjectEvent":     {kind: "project_deleted", scopes: infrastructure, effects: deletion, inGit: no},
+	"CreateEnvironmentEvent": {kind: "environment_created", scopes: infrastructure, inGit: yes},
+	"DeleteEnvironmentEvent": {kind: "environment_deleted", scopes: securityInfra, effects: []string{"deletion", "environment_protection"}, inGit: no},
 	"MoveEnvironmentResourceEvent": {kind: "environment_membership", scopes: securityInfra, effects: []string{"environment_protection"},
 		inGit: yes, from: "from", to: "to"},
 	"ChangeEnvironmentProtectionEvent": {kind: "environment_protection", scopes: securityInfra, effects: []string{"environment_protection"},
 		inGit: yes, setting: "environment_protection", to: "protection"},
 	"ChangeOrgNameEvent":   {kind: "organization_name", scopes: infrastructure, inGit: no},
-	"CreateWorkspaceEvent": {kind: "workspace", scopes: infrastructure, inGit: no},
-	"DeleteWorkspaceEvent": {kind: "workspace", scopes: infrastructure, effects: dataLoss, inGit: no},
+	"CreateWorkspaceEvent": {kind: "workspace_created", scopes: infrastructure, inGit: no},
+	"DeleteWorkspaceEvent": {kind: "workspace_deleted", scopes: infrastructure, effects: dataLoss, inGit: no},
 
 	// Integrations
-	"CreateWebhookEvent":         {kind: "webhook", scopes: thirdParty, effects: thirdPartyGrant, inGit: no},
-	"UpdateWebhookEvent":         {kind: "webhook", scopes: thirdParty, effects: thirdPartyGrant, inGit: no},
-	"DeleteWebhookEvent":         {kind: "webhook", scopes: thirdParty, effects: deletion, inGit: no},
-	"CreateOtelIntegrationEvent": {kind: "otel_integration", scopes: thirdParty, effects: thirdPartyGrant, inGit: no},
-	"UpdateOtelIntegrationEvent": {kind: "otel_integration", scopes: thirdParty, effects: thirdPartyGrant, inGit: no},
-	"DeleteOtelIntegrationEvent": {kind: "otel_integration", scopes: thirdParty, effects: deletion, inGit: no},
-	"GrantOAuthAccessEvent":      {kind: "oauth_access", scopes: securityThird, effects: thirdPartyGrant, inGit: no},
-	"RevokeOAuthAccessEvent":     {kind: "oauth_access", scopes: securityThird, inGit: no},
+	"CreateWebhookEvent":         {kind: "webhook_created", scopes: thirdParty, effects: thirdPartyGrant, inGit: no},
+	"UpdateWebhookEvent":         {kind: "webhook_updated", scopes: thirdParty, effects: thirdPartyGrant, inGit: no},
+	"DeleteWebhookEvent":         {kind: "webhook_deleted", scopes: thirdParty, effects: deletion, inGit: no},
+	"CreateOtelIntegrationEvent": {kind: "otel_integration_created", scopes: thirdParty, effects: thirdPartyGrant, inGit: no},
+	"UpdateOtelIntegrationEvent": {kind: "otel_integration_updated", scopes: thirdParty, effects: thirdPartyGrant, inGit: no},
+	"DeleteOtelIntegrationEvent": {kind: "otel_integration_deleted", scopes: thirdParty, effects: deletion, inGit: no},
+	"GrantOAuthAccessEvent":      {kind: "oauth_access_granted", scopes: securityThird, effects: thirdPartyGrant, inGit: no},
+	"RevokeOAuthAccessEvent":     {kind: "oauth_access_revoked", scopes: securityThird, inGit: no},
 
 	// Members and roles. The invitation is the decision; accepting only completes it.
 	"InviteToTeamEvent":         {form: access, kind: "role_grant", operation: "add"},
@@ -198,7 +198,7 @@ var serviceEvents = map[string]meaning{
 	"auto_deploy_disabled": {kind: "auto_deploy", scopes: infrastructure, effects: []string{"auto_deploy"}, inGit: yes,
 		setting: "auto_deploy_trigger", from: "fromTrigger"}, // side effect of a rollback or manual deploy: see sideEffect
 	"branch_deleted":          {kind: "branch", scopes: infrastructure, inGit: yes, setting: "branch", from: "deletedBranch", to: "newBranch"},
-	"artifact_source_changed": {kind: "artifact_source", scopes: infrastructure, from: "fromArtifactSourceId", to: "toArtifactSourceId"},
+	"artifact_source_changed": {kind: "artifact_source_changed", scopes: infrastructure, from: "fromArtifactSourceId", to: "toArtifactSourceId"},
 
 	// Size and reach
 	"plan_changed":                 {kind: "plan", scopes: infrastructure, effects: []string{"plan"}, inGit: yes, setting: "plan", from: "from", to: "to"},
@@ -206,20 +206,20 @@ var serviceEvents = map[string]meaning{
 	"autoscaling_config_changed":   {kind: "autoscaling", scopes: infrastructure, effects: []string{"scaling"}, inGit: yes, setting: "autoscaling", from: "fromConfig", to: "toConfig"},
 	"autoscaling_started":          {form: ignored, why: "the platform scales within the configured bounds"},
 	"autoscaling_ended":            {form: ignored, why: "the platform scales within the configured bounds"},
-	"disk_created":                 {kind: "disk", scopes: infrastructure, effects: []string{"disk"}, inGit: yes, to: "sizeGB"},
-	"disk_updated":                 {kind: "disk", scopes: infrastructure, effects: []string{"disk"}, inGit: yes, from: "fromSizeGB", to: "toSizeGB"},
-	"disk_deleted":                 {kind: "disk", scopes: infrastructure, effects: dataLoss, inGit: no},
-	"edge_cache_enabled":           {kind: "edge_cache", scopes: infrastructure},
-	"edge_cache_disabled":          {kind: "edge_cache", scopes: infrastructure},
+	"disk_created":                 {kind: "disk_created", scopes: infrastructure, effects: []string{"disk"}, inGit: yes, to: "sizeGB"},
+	"disk_updated":                 {kind: "disk_updated", scopes: infrastructure, effects: []string{"disk"}, inGit: yes, from: "fromSizeGB", to: "toSizeGB"},
+	"disk_deleted":                 {kind: "disk_deleted", scopes: infrastructure, effects: dataLoss, inGit: no},
+	"edge_cache_enabled":           {kind: "edge_cache_enabled", scopes: infrastructure},
+	"edge_cache_disabled":          {kind: "edge_cache_disabled", scopes: infrastructure},
 	"edge_cache_purged":            {form: ignored, why: "configuration stays as it is"},
 	"maintenance_mode_enabled":     {kind: "maintenance_mode", scopes: infrastructure, to: "enabled"}, // also sent when it is switched off
-	"maintenance_mode_uri_updated": {kind: "maintenance_mode", scopes: infrastructure},
+	"maintenance_mode_uri_updated": {kind: "maintenance_page", scopes: infrastructure},
 
 	// On and off
 	"suspender_added":   {kind: "suspension", scopes: infrastructure, effects: suspension, inGit: no},
-	"suspender_removed": {kind: "suspension", scopes: infrastructure, inGit: no},
+	"suspender_removed": {kind: "resumption", scopes: infrastructure, inGit: no},
 	"service_suspended": {kind: "suspension", scopes: infrastructure, effects: suspension, inGit: no},
-	"service_resumed":   {kind: "suspension", scopes: infrastructure, inGit: no},
+	"service_resumed":   {kind: "resumption", scopes: infrastructure, inGit: no},
 	"server_restarted":  {form: ignored, why: "same build, same configuration"},
 
 	// Health and Render's own work
@@ -249,7 +249,7 @@ var serviceEvents = map[string]meaning{
 	"postgres_restarted":                 {form: ignored, why: "same configuration"},
 
 	// Datastores
-	"postgres_created":                          {kind: "datastore", scopes: infrastructure, effects: []string{"database"}, inGit: yes},
+	"postgres_created":                          {kind: "datastore_created", scopes: infrastructure, effects: []string{"database"}, inGit: yes},
 	"postgres_disk_size_changed":                {kind: "datastore_disk", scopes: infrastructure, effects: []string{"database"}, inGit: yes, setting: "disk_size", from: "fromDiskSize", to: "toDiskSize"},
 	"postgres_disk_autoscaling_enabled_changed": {kind: "datastore_disk", scopes: infrastructure, effects: []string{"database"}, inGit: yes},
 	"postgres_ha_status_changed": {kind: "high_availability", scopes: infrastructure, effects: []string{"database"}, inGit: yes,
@@ -263,7 +263,7 @@ var serviceEvents = map[string]meaning{
 	"postgres_upgrade_failed":      {form: ignored, why: "the end of postgres_upgrade_started"},
 	"postgres_restore_succeeded":   {kind: "datastore_restore", scopes: infrastructure, effects: []string{"database", "restore"}, inGit: no},
 	"postgres_restore_failed":      {form: ignored, why: "nothing was restored"},
-	"postgres_credentials_created": {kind: "datastore_credential", scopes: securityInfra, effects: []string{"iam", "secret_rotation"}, inGit: no},
-	"postgres_credentials_deleted": {kind: "datastore_credential", scopes: securityInfra, effects: []string{"iam", "secret_rotation"}, inGit: no},
+	"postgres_credentials_created": {kind: "datastore_credential_created", scopes: securityInfra, effects: []string{"iam", "secret_rotation"}, inGit: no},
+	"postgres_credentials_deleted": {kind: "datastore_credential_deleted", scopes: securityInfra, effects: []string{"iam", "secret_rotation"}, inGit: no},
 	"key_value_config_restart":     {kind: "datastore_config", scopes: infrastructure, effects: []string{"database"}, inGit: yes},
 }
