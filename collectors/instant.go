@@ -28,7 +28,7 @@ func Instant(t time.Time) time.Time {
 // layouts are the spellings of an instant found in payloads; the last ones carry
 // no zone and mean UTC.
 var layouts = []string{
-	time.RFC3339Nano, "2006-01-02T15:04:05Z0700", "2006-01-02 15:04:05 -0700", "2006-01-02 15:04:05 MST",
+	time.RFC3339Nano, "2006-01-02T15:04:05Z0700", "2006-01-02 15:04:05 -0700", "2006-01-02 15:04:05 UTC",
 	"2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05.999999999",
 }
 

@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/changevouch/changevouch/engine"
 )
@@ -259,23 +260,32 @@ func (r *reading) result() Result {
 }
 
 // date gives payloads that speak of no instant (an empty list, a branch
-// protection) the latest instant of the whole reading: they were recorded with it.
+// protection, the commits of a pull request with their authors' clocks) the
+// latest instant of the whole reading: they were recorded with it.
 func (r *reading) date() {
-	var last engine.Event
+	var observed, occurred time.Time
 	for _, f := range r.found {
-		if f.event.ObservedAt.After(last.ObservedAt) {
-			last = f.event
-		}
+		observed, occurred = last(observed, f.event.ObservedAt), last(occurred, f.event.OccurredAt)
+	}
+	if observed.IsZero() {
+		observed = occurred
 	}
 	for i := range r.found {
 		e := &r.found[i].event
 		if e.OccurredAt.IsZero() {
-			e.OccurredAt = last.ObservedAt
+			e.OccurredAt = observed
 		}
 		if e.ObservedAt.IsZero() {
-			e.ObservedAt = last.ObservedAt
+			e.ObservedAt = last(observed, e.OccurredAt)
 		}
 	}
+}
+
+func last(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }
 
 func compareFaults(a, b Fault) int {

@@ -66,7 +66,7 @@ func (r *Recorder) Add(e engine.Event) {
 		e.OccurredAt = r.observed
 	}
 	e.ObservedAt = r.observed
-	if e.ObservedAt.Before(e.OccurredAt) {
+	if !r.observed.IsZero() && r.observed.Before(e.OccurredAt) {
 		e.ObservedAt = e.OccurredAt
 	}
 	e.Evidence = r.evidence
