@@ -161,11 +161,15 @@ func runExamples(t *testing.T, root, bin string, examples []example) [][]string 
 		t.Fatal(err)
 	}
 	for _, e := range entries {
-		if !strings.HasPrefix(e.Name(), ".") && e.Name() != "bin" {
-			if err := os.Symlink(filepath.Join(root, e.Name()), filepath.Join(dir, e.Name())); err != nil {
-				t.Fatal(err)
-			}
+		if strings.HasPrefix(e.Name(), ".") || e.Name() == "bin" {
+			continue
 		}
+		if err := os.Symlink(filepath.Join(root, e.Name()), filepath.Join(dir, e.Name())); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink(bin, filepath.Join(dir, "bin")); err != nil {
+		t.Fatal(err)
 	}
 
 	// The mark before each command keeps $? for `echo $?`.
