@@ -29,14 +29,14 @@ type Control struct {
 }
 
 // readControls reads the catalogue, sorted by id, and joins it with the
-// compiled packages. A control package without a row would never be asked, so
+// packages. A control package without a row would never be asked, so
 // it is an error.
-func readControls(data map[string]any, compiler *ast.Compiler) ([]Control, error) {
+func readControls(data map[string]any, modules map[string]*ast.Module) ([]Control, error) {
 	rows, _ := lookup(data, []string{"catalogue", "controls"}).(map[string]any)
 	if len(rows) == 0 {
 		return nil, fmt.Errorf("the bundle has no controls: data.catalogue.controls is empty")
 	}
-	packages := controlPackages(compiler)
+	packages := controlPackages(modules)
 	var controls []Control
 	rules := map[string]string{}
 	for _, id := range slices.Sorted(maps.Keys(rows)) {
@@ -72,10 +72,10 @@ func readControls(data map[string]any, compiler *ast.Compiler) ([]Control, error
 }
 
 // controlPackages finds one module of each package data.controls.<rule>.
-func controlPackages(compiler *ast.Compiler) map[string]*ast.Module {
+func controlPackages(modules map[string]*ast.Module) map[string]*ast.Module {
 	out := map[string]*ast.Module{}
-	for _, name := range slices.Sorted(maps.Keys(compiler.Modules)) {
-		module := compiler.Modules[name]
+	for _, name := range slices.Sorted(maps.Keys(modules)) {
+		module := modules[name]
 		path := module.Package.Path
 		if len(path) < 3 || !path.HasPrefix(ast.MustParseRef("data.controls")) {
 			continue
@@ -93,9 +93,17 @@ func controlPackages(compiler *ast.Compiler) map[string]*ast.Module {
 
 func (c *Control) describe(module *ast.Module) {
 	c.File = module.Package.Location.File
+	if a := packageMetadata(module); a != nil {
+		c.Description, c.Custom = a.Description, a.Custom
+	}
+}
+
+// packageMetadata is the METADATA above a package, nil when there is none.
+func packageMetadata(module *ast.Module) *ast.Annotations {
 	for _, a := range module.Annotations {
 		if a.Scope == "package" || a.Scope == "subpackages" {
-			c.Description, c.Custom = a.Description, a.Custom
+			return a
 		}
 	}
+	return nil
 }

@@ -81,30 +81,47 @@ func LoadTarball(ctx context.Context, r io.Reader, options Options) (*Policy, er
 }
 
 func load(ctx context.Context, files fileset, options Options) (*Policy, error) {
-	built, err := build(ctx, files, options, false)
+	sources := []source{{files: files}}
+	for _, overlay := range options.Overlays {
+		more, err := readFolder(ctx, overlay, false)
+		if err != nil {
+			return nil, err
+		}
+		sources = append(sources, source{files: more})
+	}
+	built, err := build(sources, options.Settings)
 	if err != nil {
 		return nil, err
 	}
-	p := &Policy{settings: built.settings, timeout: options.Timeout, index: map[string]Control{}}
+	return built.policy(ctx, options)
+}
+
+// policy compiles and prepares what was built.
+func (b *built) policy(ctx context.Context, options Options) (*Policy, error) {
+	compiler, err := b.compile(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p := &Policy{settings: b.settings, timeout: options.Timeout, index: map[string]Control{}}
 	if p.timeout <= 0 {
 		p.timeout = DefaultTimeout
 	}
-	if p.controls, err = readControls(built.data, built.compiler); err != nil {
+	if p.controls, err = readControls(b.data, b.modules); err != nil {
 		return nil, err
 	}
 	for _, control := range p.controls {
 		p.index[control.ID] = control
 	}
-	if p.ref, err = built.reference(options); err != nil {
+	if p.ref, err = b.reference(options); err != nil {
 		return nil, err
 	}
-	if len(built.compiler.GetRules(ast.MustParseRef(entrypoint))) == 0 {
+	if len(compiler.GetRules(ast.MustParseRef(entrypoint))) == 0 {
 		return nil, fmt.Errorf("the bundle has no rule %s: there is nothing to ask", entrypoint)
 	}
 	p.query, err = rego.New(
 		rego.Query(entrypoint),
-		rego.Compiler(built.compiler),
-		rego.Store(built.store),
+		rego.Compiler(compiler),
+		rego.Store(b.store),
 		rego.StrictBuiltinErrors(true),
 	).PrepareForEval(ctx)
 	if err != nil {
@@ -126,75 +143,78 @@ func (p *Policy) Settings() []byte {
 	return text
 }
 
-// built is a compiled bundle with its data.
+// source is one folder or archive of policy; prefix goes before file names in
+// messages.
+type source struct {
+	files  fileset
+	prefix string
+}
+
+// built is a parsed bundle, settings and overlays included.
 type built struct {
 	layer
-	compiler *ast.Compiler
 	store    storage.Store
 	settings map[string]any
 	digest   string
 }
 
-// build parses and compiles a bundle with its overlays and settings.
-func build(ctx context.Context, files fileset, options Options, tests bool) (*built, error) {
-	filesets := []fileset{files}
-	for _, overlay := range options.Overlays {
-		more, err := readFolder(ctx, overlay, tests)
+// build parses sources and lays each over those before it.
+func build(sources []source, settings []byte) (*built, error) {
+	var layers []layer
+	var files []fileset
+	for _, s := range sources {
+		if len(s.files) == 0 {
+			return nil, errors.New("read bundle: it holds neither rego nor data")
+		}
+		parsed, err := parse(s.files, s.prefix)
 		if err != nil {
 			return nil, err
 		}
-		if len(more) == 0 {
-			return nil, errors.New("read bundle: a folder holds neither rego nor data")
-		}
-		filesets = append(filesets, more)
-	}
-	layers := make([]layer, len(filesets))
-	for i, files := range filesets {
-		if len(files) == 0 {
-			return nil, errors.New("read bundle: it holds neither rego nor data")
-		}
-		var err error
-		if layers[i], err = parse(files, ""); err != nil {
-			return nil, err
-		}
+		layers, files = append(layers, parsed), append(files, s.files)
 	}
 	joined, err := join(layers)
 	if err != nil {
 		return nil, err
 	}
 	defaults, _ := joined.data["settings"].(map[string]any)
-	settings, err := applySettings(defaults, options.Settings)
+	effective, err := applySettings(defaults, settings)
 	if err != nil {
 		return nil, err
 	}
-	joined.data["settings"] = settings
-	out := &built{layer: joined, settings: settings, digest: digest(filesets)}
-	return out, out.compile(ctx)
+	joined.data["settings"] = effective
+	// Values are read by every evaluation and never written: keep them in the
+	// form in which rules read them.
+	store := inmem.NewFromObjectWithOpts(joined.data, inmem.OptReturnASTValuesOnRead(true))
+	return &built{layer: joined, store: store, settings: effective, digest: digest(files)}, nil
 }
 
 // compile checks all modules together, strictly, against the data they will see.
-func (b *built) compile(ctx context.Context) error {
-	types, err := inputTypes()
-	if err != nil {
-		return err
-	}
-	// Values are read by every evaluation and never written: keep them in the
-	// form in which rules read them.
-	b.store = inmem.NewFromObjectWithOpts(b.data, inmem.OptReturnASTValuesOnRead(true))
-	return storage.Txn(ctx, b.store, storage.TransactionParams{}, func(txn storage.Transaction) error {
-		b.compiler = ast.NewCompiler().
-			WithCapabilities(capabilities()).
-			WithStrict(true).
-			WithSchemas(types).
-			WithUseTypeCheckAnnotations(true).
-			WithDefaultRegoVersion(ast.RegoV1).
-			WithPathConflictsCheck(storage.NonEmpty(ctx, b.store, txn))
-		b.compiler.Compile(b.modules)
-		if b.compiler.Failed() {
-			return &CompileError{Errors: b.compiler.Errors}
+func (b *built) compile(ctx context.Context) (compiler *ast.Compiler, err error) {
+	err = storage.Txn(ctx, b.store, storage.TransactionParams{}, func(txn storage.Transaction) error {
+		if compiler, err = b.compiler(ctx, txn); err != nil {
+			return err
+		}
+		if compiler.Compile(b.modules); compiler.Failed() {
+			return &CompileError{Errors: compiler.Errors}
 		}
 		return nil
 	})
+	return compiler, err
+}
+
+// compiler is set up to compile against the data of a transaction.
+func (b *built) compiler(ctx context.Context, txn storage.Transaction) (*ast.Compiler, error) {
+	types, err := inputTypes()
+	if err != nil {
+		return nil, err
+	}
+	return ast.NewCompiler().
+		WithCapabilities(capabilities()).
+		WithStrict(true).
+		WithSchemas(types).
+		WithUseTypeCheckAnnotations(true).
+		WithDefaultRegoVersion(ast.RegoV1).
+		WithPathConflictsCheck(storage.NonEmpty(ctx, b.store, txn)), nil
 }
 
 // reference names the bundle. The rules stamp data.catalogue.policy on their
