@@ -18,9 +18,14 @@ func TestMain(m *testing.M) {
 }
 
 // TestScripts runs testdata/script/*.txtar. The scripts judge with the small
-// policy of testdata/bundle, unless they unset VOUCH_BUNDLE.
+// policy of testdata/bundle, unless they unset VOUCH_BUNDLE; $ACME holds the
+// recordings of the sample company.
 func TestScripts(t *testing.T) {
 	bundle, err := filepath.Abs("testdata/bundle")
+	if err != nil {
+		t.Fatal(err)
+	}
+	acme, err := filepath.Abs("../../testdata/acme")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,6 +34,7 @@ func TestScripts(t *testing.T) {
 		UpdateScripts: *updateScripts,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("VOUCH_BUNDLE", bundle)
+			env.Setenv("ACME", acme)
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits},

@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -130,15 +131,30 @@ func members(object json.RawMessage) (keys []string, values []json.RawMessage) {
 	return keys, values
 }
 
-// headline is the dossier's subject in a few words of its own, or "".
+// headline says in a few words of the dossier's own what its subject is, or "".
 func headline(dossier []byte) string {
-	for _, pointer := range []string{
-		"/change/pull_request/title", "/change/event/detail", "/change/event/type",
-		"/finding/package", "/alert/title", "/access_review/system", "/posture/service",
-	} {
-		if v, ok := resolve(dossier, pointer); ok && v[0] == '"' {
-			return brief(v, true)
+	text := func(pointer string) string {
+		v, ok := resolve(dossier, pointer)
+		if !ok || v[0] != '"' {
+			return ""
 		}
+		var s string
+		if json.Unmarshal(v, &s) != nil {
+			return ""
+		}
+		first, _, _ := strings.Cut(strings.TrimSpace(s), "\n")
+		return Printable(strings.TrimSpace(first))
 	}
-	return ""
+	if title := cmp.Or(text("/change/pull_request/title"), text("/finding/package"), text("/alert/title"),
+		text("/posture/service"), text("/posture/environment"), text("/deployment/service")); title != "" {
+		return title
+	}
+	words := strings.ReplaceAll(text("/change/kind"), "_", " ")
+	if service := text("/change/deployments/0/service"); service != "" {
+		words += " of " + service
+	}
+	if said := cmp.Or(text("/change/commit_message"), text("/change/event/detail"), text("/change/event/type")); said != "" {
+		words += ": " + said
+	}
+	return strings.TrimSpace(strings.TrimPrefix(words, ": "))
 }

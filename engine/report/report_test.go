@@ -72,7 +72,7 @@ func samples() []Judgement {
 	waived := finding("CM-4.C.2", engine.StatusWaived, "no_staging")
 	waived.Waiver = &engine.Waived{ID: "W-7", ApprovedBy: "dana", Reason: "staging is being rebuilt", ExpiresAt: "2026-12-31T00:00:00Z"}
 
-	outside := decision("acme/docs#3", engine.OutcomeOutOfScope)
+	outside := decision("acme/docs@be203678e75409ef41a25d3fd800d092e8c05579", engine.OutcomeOutOfScope)
 	outside.Classification = engine.Classification{Type: "out_of_scope", Scopes: []string{}, Reasons: []string{"preview_only"}}
 	outside.Risk = engine.Risk{Level: "n/a", Reasons: []string{}}
 	vulnerability := decision("GHSA-2026-1", engine.OutcomeUnknown, finding("CM-6.2", engine.StatusUnknown, "source_unavailable"))
@@ -313,6 +313,24 @@ func TestFact(t *testing.T) {
 		got, ok := Fact(dossier, pointer)
 		if got != want || ok != (want != "") {
 			t.Errorf("%s: %q %v, want %q", pointer, got, ok, want)
+		}
+	}
+}
+
+func TestHeadline(t *testing.T) {
+	for dossier, want := range map[string]string{
+		`{"change":{"kind":"pull_request","pull_request":{"title":"Cap the page"},"event":{"type":"x"}}}`:       "Cap the page",
+		`{"change":{"kind":"direct_push","commit_message":"quick fix\n\nmore"}}`:                                "direct push: quick fix",
+		`{"change":{"kind":"platform_rollback","deployments":[{"service":"api"}],"event":{"type":"rollback"}}}`: "platform rollback of api: rollback",
+		`{"change":{"kind":"iam_grant","event":{"type":"T","detail":"role_grant carol \u001b[1m"}}}`:            `iam grant: role_grant carol \u001b[1m`,
+		`{"finding":{"package":"left-pad"}}`: "left-pad",
+		`{"deployment":{"service":"api"}}`:   "api",
+		`{"posture":{"environment":"prod"}}`: "prod",
+		`{"period":{}}`:                      "",
+		``:                                   "",
+	} {
+		if got := headline([]byte(dossier)); got != want {
+			t.Errorf("%s: %q, want %q", dossier, got, want)
 		}
 	}
 }

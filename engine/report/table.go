@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 
 	pretty "github.com/jedib0t/go-pretty/v6/table"
@@ -29,6 +30,9 @@ var (
 	}
 	narrowColumns = []column{{"OUTCOME", 15}, {"SUBJECT", 12}, {"WHY", 12}}
 )
+
+// longCommit finds commits written in full; a row shows the beginning.
+var longCommit = regexp.MustCompile(`\b([0-9a-f]{12})[0-9a-f]{28}\b`)
 
 // line is one line of a cell: printable text and its colour.
 type line struct{ text, colour string }
@@ -74,7 +78,7 @@ func (t *table) columns() []column {
 func (t *table) row(j Judgement) []cell {
 	d := j.Decision
 	outcome := cell{{symbol(d.Outcome) + " " + label(d.Outcome), colourOf(d.Outcome)}}
-	id := Printable(d.Subject.ID)
+	id := longCommit.ReplaceAllString(Printable(d.Subject.ID), "$1")
 	if d.Subject.Type != "change" {
 		id = Printable(d.Subject.Type) + " " + id
 	}

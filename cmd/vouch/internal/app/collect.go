@@ -1,24 +1,37 @@
 package app
 
 import (
+	"context"
+
 	"github.com/changevouch/changevouch/collectors"
 	"github.com/changevouch/changevouch/collectors/git"
 	"github.com/changevouch/changevouch/collectors/iam"
 	"github.com/changevouch/changevouch/collectors/render"
+	"github.com/changevouch/changevouch/engine"
 )
 
-// Collector reads one source.
+// Collector reads the recordings of one source.
 type Collector struct {
 	Name    string
 	Summary string
-	Map     collectors.Mapper
+	mapper  collectors.Mapper
+	link    func([]engine.Event) []engine.Event // over all events; may be nil
 }
 
 // Collectors lists every source.
 func Collectors() []Collector {
 	return []Collector{
-		{"git", "Read changes, reviews, checks and issues from GitHub", git.Map},
-		{"render", "Read deploys and configuration from Render", render.Map},
-		{"iam", "Read access changes from audit logs (AWS CloudTrail and others)", iam.Map},
+		{Name: "git", Summary: "Read changes, reviews, checks and issues from GitHub", mapper: git.Map},
+		{Name: "render", Summary: "Read deploys and configuration from Render", mapper: render.Map},
+		{Name: "iam", Summary: "Read access changes from audit logs (AWS CloudTrail and others)", mapper: iam.Map, link: iam.Link},
 	}
+}
+
+// Read maps the recordings below paths: see collectors.Read.
+func (c Collector) Read(ctx context.Context, paths []string) (collectors.Result, error) {
+	result, err := collectors.Read(ctx, paths, c.mapper)
+	if err == nil && c.link != nil {
+		result.Events = c.link(result.Events)
+	}
+	return result, err
 }

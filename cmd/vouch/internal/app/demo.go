@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/changevouch/changevouch/collectors"
 	"github.com/changevouch/changevouch/engine"
 	"github.com/changevouch/changevouch/testdata/acme"
 )
@@ -41,7 +40,7 @@ func (s Sample) Events(ctx context.Context) ([]engine.Event, error) {
 	var events []engine.Event
 	for _, c := range Collectors() {
 		from := filepath.Join(s.Folder, sampleSources[c.Name])
-		result, err := collectors.Read(ctx, []string{from}, c.Map)
+		result, err := c.Read(ctx, []string{from})
 		if err != nil {
 			return nil, fmt.Errorf("sample: %w", err)
 		}

@@ -39,7 +39,7 @@ there and makes the exit code 1; the other events still come out.`,
 			if len(paths) == 0 {
 				return fmt.Errorf("nothing to read: name files or folders with --from")
 			}
-			result, err := collectors.Read(cmd.Context(), paths, source.Map)
+			result, err := source.Read(cmd.Context(), paths)
 			if err != nil {
 				return err
 			}

@@ -42,7 +42,7 @@ func startProgress(sys System, verb string, quiet bool) *progress {
 				return
 			case <-wait.C:
 				p.lock.Lock()
-				fmt.Fprintf(p.w, "\r\x1b[K%s %d dossiers", verb, p.count.Load())
+				fmt.Fprintf(p.w, "\r\x1b[K%s %s", verb, plural(int(p.count.Load()), "dossier"))
 				p.shown = true
 				p.lock.Unlock()
 				wait.Reset(progressEvery)

@@ -37,7 +37,7 @@ func (s System) tell(format string, args ...any) {
 func printable(message string) string {
 	lines := strings.Split(strings.TrimRight(message, "\n"), "\n")
 	for i, line := range lines {
-		lines[i] = report.Printable(line)
+		lines[i] = report.Printable(strings.ReplaceAll(line, "\t", "    "))
 	}
 	return strings.Join(lines, "\n")
 }
