@@ -1,0 +1,195 @@
+# METADATA
+# title: Approval is enforced by repository protections
+# description: At the merge the branch demanded a pull request with at least one approval, from administrators too, and nobody bypassed the rules or lowered them for the occasion.
+# scope: package
+# custom:
+#   id: CM-4.B.3
+#   clause: "4.b-3"
+#   remediation: Require pull requests with approvals on the production branch, without exception for administrators.
+package controls.cm_4_b_3
+
+import data.classification
+import data.lib.change
+import data.lib.clock
+import data.lib.evidence
+import data.lib.review
+
+decisive_at := review.decisive
+
+not_applicable := "No branch is involved." if not change.from_git
+
+not_applicable := "An emergency may use the logged bypass." if {
+	change.from_git
+	classification.type == "emergency"
+}
+
+not_applicable := "Nothing was merged." if {
+	change.from_git
+	classification.type != "emergency"
+	not change.merged_at
+}
+
+_rules := input.change.branch_protection
+
+_state_evidence := {"/change/branch_protection"} if {
+	_rules
+} else := change.pointers
+
+_fix := "Require pull requests with at least one approval on the production branch, for administrators too."
+
+problems contains {
+	"status": "fail",
+	"reason": "prot.bypassed",
+	"message": $"{object.get(input.change.push, "actor", "Somebody")} could push {change.short(object.get(input.change.push, "after", ""))} straight to {object.get(input.change, "base_branch", "the branch")}.",
+	"evidence": {"/change/push"},
+	"remediation": _fix,
+} if {
+	input.change.push
+	not change.has_pull_request
+	not change.in_flight
+}
+
+problems contains {
+	"status": "pending",
+	"reason": "prot.bypassed",
+	"message": $"Whether {change.name} went around the protections is known at {clock.text(change.settled_at)}, when its pull request can no longer be on its way.",
+	"evidence": {"/change/push"},
+	"remediation": "Wait until the source has settled.",
+	"due_at": change.settled_at,
+} if {
+	input.change.push
+	not change.has_pull_request
+	change.in_flight
+}
+
+problems contains {
+	"status": "fail",
+	"reason": "prot.bypassed",
+	"message": $"{object.get(_rules, "bypass_actor", "Somebody")} bypassed the protections of {object.get(input.change, "base_branch", "the branch")}.",
+	"evidence": {"/change/branch_protection/bypassed"},
+	"remediation": "Take the right to bypass away, or keep it for logged emergencies.",
+} if {
+	_rules.bypassed == true
+}
+
+problems contains {
+	"status": "fail",
+	"reason": "prot.admin_exempt",
+	"message": $"The protections of {object.get(input.change, "base_branch", "the branch")} did not apply to administrators.",
+	"evidence": {"/change/branch_protection/applies_to_admins"},
+	"remediation": _fix,
+} if {
+	_rules.applies_to_admins == false
+}
+
+problems contains {
+	"status": "fail",
+	"reason": "prot.zero",
+	"message": $"{object.get(input.change, "base_branch", "The branch")} demanded no approval.",
+	"evidence": {"/change/branch_protection/required_approvals"},
+	"remediation": _fix,
+} if {
+	_rules.required_approvals == 0
+}
+
+problems contains {
+	"status": "fail",
+	"reason": "prot.absent",
+	"message": $"{object.get(input.change, "base_branch", "The branch")} did not demand a pull request.",
+	"evidence": {"/change/branch_protection/pull_request_required"},
+	"remediation": _fix,
+} if {
+	_rules.pull_request_required == false
+}
+
+problems contains {
+	"status": "fail",
+	"reason": "prot.absent",
+	"message": $"{object.get(input.change, "base_branch", "The branch")} had no protection at the merge.",
+	"evidence": change.pointers,
+	"remediation": _fix,
+} if {
+	change.has_pull_request
+	not _rules
+	evidence.complete(evidence.code, "protection")
+}
+
+problems contains {
+	"status": "unknown",
+	"reason": "prot.absent",
+	"message": $"The protections at the merge could not be read: {evidence.gap(evidence.code)}.",
+	"evidence": evidence.pointer(evidence.code),
+	"remediation": "Grant the collector the right to read branch protection and rulesets.",
+} if {
+	change.has_pull_request
+	not evidence.complete(evidence.code, "protection")
+}
+
+problems contains {
+	"status": "unknown",
+	"reason": "prot.absent",
+	"message": $"The protections on record do not say {field}.",
+	"evidence": {"/change/branch_protection"},
+	"remediation": "Read the branch protection completely and evaluate again.",
+} if {
+	change.has_pull_request
+	some key, field in {"required_approvals": "how many approvals were required", "applies_to_admins": "whether they applied to administrators"}
+	_rules
+	object.get(_rules, key, "absent") == "absent"
+}
+
+# The last change of the rules before the merge lowered them: a snapshot taken
+# another day does not show it.
+problems contains {
+	"status": "fail",
+	"reason": "prot.toggled",
+	"message": $"The protections were lowered at {clock.text(last.at)}, before the merge at {clock.text(change.merged_at)}{_restored}.",
+	"evidence": {$"/change/protection_events/{last.index}"},
+	"remediation": "Have the change reviewed again, and find out who lowered the protections and why.",
+} if {
+	last := _last_event
+	last.lowered
+}
+
+_events contains {"at": clock.instant(event.at), "index": index, "lowered": _lowers(event)} if {
+	some index, event in input.change.protection_events
+	is_boolean(_lowers(event))
+}
+
+_last_event := ranked[count(ranked) - 1][2] if {
+	ranked := sort([[event.at, event.index, event] |
+		some event in _events
+		event.at <= change.merged_at
+	])
+	count(ranked) > 0
+}
+
+_restored := $" and restored at {clock.text(min(later))}" if {
+	later := {event.at | some event in _events; event.at > change.merged_at; not event.lowered}
+	count(later) > 0
+}
+
+default _restored := ""
+
+_words(event) := lower(concat(" ", [value |
+	some key in ["action", "change", "detail", "event", "kind", "state", "status", "type", "what"]
+	value := event[key]
+	is_string(value)
+]))
+
+_lowers(event) := false if {
+	regex.match(`(restor|re-?enabl|enabled|created|raised|strengthen|reinstat|turned on)`, _words(event))
+} else if {
+	regex.match(`(disabl|delet|remov|lower|weaken|destroy|turned off|relax|suspend|zero)`, _words(event))
+} else if {
+	event.after.required_approvals == 0
+} else if {
+	event.after.applies_to_admins == false
+} else := false if {
+	event.after.required_approvals > 0
+}
+
+passed := {
+	"message": $"{object.get(input.change, "base_branch", "The branch")} demanded a pull request with {_rules.required_approvals} approval(s), from administrators too, and nobody bypassed it.",
+	"evidence": _state_evidence,
+}

@@ -1,0 +1,141 @@
+# METADATA
+# title: Security and configuration changes are validated
+# description: Security-impacting changes, platform configuration and access changes have a passing targeted check or recorded validation within the validation window. For sensitive code a named security check on the merged revision is enough.
+# scope: package
+# custom:
+#   id: CM-4.C.3
+#   clause: "4.c-3"
+#   remediation: Run the targeted check, or record a validation, within the window.
+package controls.cm_4_c_3
+
+import data.lib.change
+import data.lib.clock
+import data.lib.evidence
+import data.lib.scope
+
+not_applicable := "The change is neither security-impacting nor configuration." if {
+	not scope.security_impacting
+	not change.gitless
+} else := "A rollback brings back what was validated." if {
+	change.is_rollback
+}
+
+due := change.effective_at + (data.settings.validation_hours * clock.hour)
+
+decisive_at := due if {
+	due
+} else := clock.now
+
+# Named checks that count: for TLS, IAM and network only those aimed at them; for
+# other security-impacting content the security and evaluation checks.
+_globs := {glob |
+	some kind in scope.validated
+	some glob in data.settings.checks[kind]
+} if {
+	count(scope.validated) > 0
+} else := {glob | some glob in data.settings.checks.security} | {glob | some glob in data.settings.checks.evaluation}
+
+_checks[index] := check if {
+	some index, check in input.change.checks
+	check.sha in change.content_shas
+	some pattern in _globs
+	glob.match(pattern, null, lower(check.name))
+}
+
+_passing contains $"/change/checks/{index}" if {
+	some index, check in _checks
+	lower(check.conclusion) == "success"
+	_in_window(check.completed_at)
+}
+
+_passing contains $"/change/validations/{index}" if {
+	some index, validation in input.change.validations
+	lower(validation.result) in data.settings.checks.passing_results
+	_in_window(validation.at)
+}
+
+_failing contains {"evidence": $"/change/checks/{index}", "text": $"check {check.name} ended with {check.conclusion} at {check.completed_at}"} if {
+	some index, check in _checks
+	not lower(check.conclusion) in {"success", "skipped", "neutral"}
+	_in_window(check.completed_at)
+}
+
+_failing contains {"evidence": $"/change/validations/{index}", "text": $"validation {object.get(validation, "kind", "")} of {validation.at} gave {validation.result}"} if {
+	some index, validation in input.change.validations
+	not lower(validation.result) in data.settings.checks.passing_results
+	_in_window(validation.at)
+}
+
+_in_window(at) if {
+	clock.instant(at) <= due
+	clock.instant(at) <= clock.now
+}
+
+_in_window(at) if {
+	not due
+	clock.instant(at) <= clock.now
+}
+
+_remedy := $"Run the targeted check or record a validation by {clock.text(due)}." if {
+	due
+} else := "Run the targeted check or record a validation once the change is in effect."
+
+problems contains problem if {
+	count(_passing) == 0
+	problem := _missing
+}
+
+_missing := object.union(
+	{
+		"status": "pending",
+		"reason": "val.missing",
+		"message": "The change is not validated yet.",
+		"evidence": change.pointers,
+		"remediation": _remedy,
+	},
+	_deadline,
+) if {
+	not _is_over
+} else := {
+	"status": "unknown",
+	"reason": "val.missing",
+	"message": $"Whether the change was validated cannot be told: {concat("; ", sort(_gaps))}.",
+	"evidence": {pointer | some source in _unread; some pointer in evidence.pointer(source)},
+	"remediation": "Read the missing facts and evaluate again.",
+} if {
+	count(_unread) > 0
+} else := {
+	"status": "fail",
+	"reason": "val.failed",
+	"message": $"The validation failed: {concat("; ", sort([failure.text | some failure in _failing]))}.",
+	"evidence": {failure.evidence | some failure in _failing},
+	"remediation": "Fix or take back the change, and validate again.",
+} if {
+	count(_failing) > 0
+} else := {
+	"status": "fail",
+	"reason": "val.missing",
+	"message": $"Nothing validated the change by {clock.text(due)}.",
+	"evidence": change.pointers,
+	"remediation": "Validate the change now and record it; next time within the window.",
+}
+
+_is_over if clock.passed(due)
+
+_deadline := {"due_at": due} if {
+	due
+} else := {}
+
+_unread contains "attestations" if not evidence.complete("attestations", "validations")
+
+_unread contains evidence.code if {
+	change.from_git
+	not evidence.complete(evidence.code, "tests")
+}
+
+_gaps contains evidence.gap(source) if some source in _unread
+
+passed := {
+	"message": "The change was validated by a targeted check or validation.",
+	"evidence": _passing,
+}

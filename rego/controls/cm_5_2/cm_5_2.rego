@@ -1,0 +1,114 @@
+# METADATA
+# title: The emergency is reviewed after implementation
+# description: An independent person who neither wrote nor deployed the change reviewed it, with a decision, within the review window in business days.
+# scope: package
+# custom:
+#   id: CM-5.2
+#   clause: "5-2, 3.c-2"
+#   remediation: Have somebody who neither wrote nor deployed the change review it before the deadline.
+package controls.cm_5_2
+
+import data.classification
+import data.lib.change
+import data.lib.clock
+import data.lib.deployer
+import data.lib.emergency
+import data.lib.evidence
+import data.lib.people
+import data.lib.retrospective
+import data.lib.review
+
+decisive_at := emergency.review_due
+
+not_applicable := "The change is no emergency." if classification.type != "emergency"
+
+_remedy := $"Have somebody other than {concat(", ", sort([id | some id in _involved]))} review the change by {clock.text(emergency.review_due)}."
+
+_involved := {id | some id, _ in review.authors} | deployer.persons
+
+_pointer := {"/change/retrospective_review"} if {
+	retrospective.record
+} else := change.pointers
+
+problems contains problem if {
+	not retrospective.done
+	problem := _missing
+}
+
+_missing := {
+	"status": "pending",
+	"reason": "retro.missing",
+	"message": $"The emergency has not been reviewed yet; the review is due by {clock.text(emergency.review_due)}.",
+	"evidence": _pointer,
+	"remediation": _remedy,
+	"due_at": emergency.review_due,
+} if {
+	not clock.passed(emergency.review_due)
+} else := {
+	"status": "unknown",
+	"reason": "retro.missing",
+	"message": $"Whether the emergency was reviewed cannot be told: {concat("; ", sort({evidence.gap(source) | some source, kind in {"attestations": "validations", "issues": "records"}; not evidence.complete(source, kind)}))}.",
+	"evidence": (evidence.pointer("attestations") | evidence.pointer("issues")),
+	"remediation": "Read the records completely and evaluate again.",
+} if {
+	not _readable
+} else := {
+	"status": "fail",
+	"reason": "retro.missing",
+	"message": $"The emergency was not reviewed by {clock.text(emergency.review_due)}.",
+	"evidence": _pointer,
+	"remediation": "Have the change reviewed now, and record why it is late.",
+}
+
+_readable if {
+	evidence.complete("attestations", "validations")
+	evidence.complete("issues", "records")
+}
+
+problems contains {
+	"status": "fail",
+	"reason": "retro.late",
+	"message": $"{retrospective.record.reviewer} reviewed the emergency at {retrospective.record.completed_at}, {clock.span(retrospective.late_by)} after the deadline of {clock.text(emergency.review_due)}.",
+	"evidence": {"/change/retrospective_review"},
+	"remediation": "Nothing can make up for the delay; record why the review was late.",
+} if {
+	retrospective.done
+	retrospective.late_by
+}
+
+problems contains {
+	"status": _dependence_status,
+	"reason": "retro.not_independent",
+	"message": $"The retrospective review does not count: {retrospective.dependence}.",
+	"evidence": {"/change/retrospective_review"},
+	"remediation": _remedy,
+} if {
+	retrospective.done
+	retrospective.dependence
+}
+
+_dependence_status := "unknown" if {
+	not retrospective.person
+	not people.directory_complete
+} else := "pending" if {
+	not clock.passed(emergency.review_due)
+} else := "fail"
+
+# Nobody can tell whether the reviewer had a part in it.
+problems contains {
+	"status": "unknown",
+	"reason": "retro.not_independent",
+	"message": $"Whether {retrospective.record.reviewer} is independent cannot be told: {doubt.text}.",
+	"evidence": {"/change/retrospective_review"},
+	"remediation": "Read the missing facts and evaluate again.",
+} if {
+	retrospective.done
+	not retrospective.dependence
+	some doubt in review.doubts
+	doubt.about == "commits"
+}
+
+passed := {
+	"message": $"{retrospective.record.reviewer} reviewed the emergency at {retrospective.record.completed_at} ({retrospective.record.decision}), before {clock.text(emergency.review_due)}.",
+	"evidence": {"/change/retrospective_review"},
+}

@@ -1,0 +1,89 @@
+# METADATA
+# title: The emergency is limited to the immediate issue
+# description: The change touched only components that the incident affects, and the retrospective reviewer attests that it was limited.
+# scope: package
+# custom:
+#   id: CM-5.3
+#   clause: "5-3"
+#   remediation: Split off what does not belong to the incident into a normal change.
+package controls.cm_5_3
+
+import data.classification
+import data.lib.change
+import data.lib.clock
+import data.lib.emergency
+import data.lib.evidence
+import data.lib.retrospective
+
+decisive_at := emergency.review_due
+
+not_applicable := "The change is no emergency." if classification.type != "emergency"
+
+_touched := {lower(component) | some component in input.change.components}
+
+_affected := {lower(component) | some component in emergency.trigger.affected_components}
+
+_beyond := _touched - _affected
+
+problems contains {
+	"status": "fail",
+	"reason": "em.scope_creep",
+	"message": $"The emergency touched {concat(", ", sort(_beyond))}, which {object.get(emergency.trigger, "id", "the incident")} does not affect ({concat(", ", sort(_affected))}).",
+	"evidence": {"/change/components", emergency.trigger_pointer},
+	"remediation": "Take back what does not belong to the incident, or bring it in as a normal change.",
+} if {
+	count(_affected) > 0
+	count(_beyond) > 0
+}
+
+problems contains {
+	"status": "fail",
+	"reason": "em.scope_creep",
+	"message": $"{retrospective.record.reviewer} found that the emergency went beyond the immediate issue.",
+	"evidence": {"/change/retrospective_review/limited_to_issue"},
+	"remediation": "Take back what does not belong to the incident, or bring it in as a normal change.",
+} if {
+	retrospective.done
+	retrospective.record.limited_to_issue == false
+}
+
+problems contains problem if {
+	not _attested
+	not retrospective.record.limited_to_issue == false
+	problem := _unattested
+}
+
+_attested if {
+	retrospective.done
+	retrospective.record.limited_to_issue == true
+}
+
+_unattested := {
+	"status": "pending",
+	"reason": "em.not_attested",
+	"message": $"Nobody has attested yet that the emergency was limited to the immediate issue; due by {clock.text(emergency.review_due)}.",
+	"evidence": change.pointers,
+	"remediation": "Let the retrospective reviewer say whether the change was limited to the incident.",
+	"due_at": emergency.review_due,
+} if {
+	not clock.passed(emergency.review_due)
+} else := {
+	"status": "unknown",
+	"reason": "em.not_attested",
+	"message": $"Whether the emergency was limited cannot be told: {evidence.gap("attestations")}.",
+	"evidence": evidence.pointer("attestations"),
+	"remediation": "Read the attestations completely and evaluate again.",
+} if {
+	not evidence.complete("attestations", "validations")
+} else := {
+	"status": "fail",
+	"reason": "em.not_attested",
+	"message": $"By {clock.text(emergency.review_due)} nobody had attested that the emergency was limited to the immediate issue.",
+	"evidence": change.pointers,
+	"remediation": "Let the retrospective reviewer say whether the change was limited to the incident.",
+}
+
+passed := {
+	"message": $"{retrospective.record.reviewer} attests that the change was limited to {object.get(emergency.trigger, "id", "the incident")}.",
+	"evidence": {"/change/retrospective_review/limited_to_issue"},
+}

@@ -1,0 +1,185 @@
+# METADATA
+# title: Change
+# description: Facts of the change under judgement, named once; what it is, when it was merged, when it took effect.
+# scope: package
+package lib.change
+
+import data.lib.clock
+
+# Kinds that have no pull request of their own because Git does not hold them.
+gitless_kinds := {"platform_config", "iam_grant", "database_change", "app_install"}
+
+gitless if input.change.kind in gitless_kinds
+
+is_rollback if input.change.kind == "platform_rollback"
+
+from_git if {
+	not gitless
+	not is_rollback
+}
+
+pull_request := input.change.pull_request
+
+is_open if {
+	input.change.kind == "pull_request"
+	pull_request
+	not pull_request.merged_at
+	not pull_request.closed_at
+	not applied_at
+	not deploying_unmerged
+}
+
+# The pull request was never merged, yet production was made to run its commits.
+deploying_unmerged if {
+	pull_request
+	not pull_request.merged_at
+	count(live) > 0
+}
+
+default has_pull_request := false
+
+has_pull_request if pull_request.number
+
+has_pull_request if pull_request.created_at
+
+# When the content entered the production branch.
+merged_at := clock.instant(pull_request.merged_at) if {
+	from_git
+	pull_request.merged_at
+} else := clock.instant(input.change.push.at) if {
+	from_git
+	input.change.push.at
+}
+
+# is_production: a deployment that serves production. Where the kind of
+# environment is not said, its name decides.
+is_production(deployment) if deployment.environment_kind == "production"
+
+is_production(deployment) if {
+	not deployment.environment_kind
+	lower(deployment.environment) in {"production", "prod"}
+}
+
+is_production(deployment) if {
+	not deployment.environment_kind
+	not deployment.environment
+}
+
+# Deployments to production: index -> deployment.
+production[index] := deployment if {
+	some index, deployment in input.change.deployments
+	is_production(deployment)
+}
+
+# Those that went live, whatever replaced them later.
+live[index] := deployment if {
+	some index, deployment in production
+	deployment.live_at
+}
+
+# Those that ended without ever going live.
+dead[index] := deployment if {
+	some index, deployment in production
+	not deployment.live_at
+	lower(deployment.status) in dead_statuses
+}
+
+dead_statuses := {"build_failed", "update_failed", "pre_deploy_failed", "canceled", "cancelled", "failed", "failure", "error", "inactive"}
+
+preproduction[index] := deployment if {
+	some index, deployment in input.change.deployments
+	not is_production(deployment)
+}
+
+# Platform-initiated: the same commit again, without anybody asking.
+platform_triggers := {"deployed_by_render", "service_resumed"}
+
+# The first live deployments decide: one per service, by when it started.
+first_live := {index |
+	some index, deployment in live
+	not _earlier_exists(index, deployment)
+}
+
+_earlier_exists(index, deployment) if {
+	some other, candidate in live
+	other != index
+	object.get(candidate, "service", "") == object.get(deployment, "service", "")
+	[clock.instant(candidate.live_at), other] < [clock.instant(deployment.live_at), index]
+}
+
+# When the first deployment to production started; undefined where a first live
+# deployment does not say so.
+deploy_started_at := min(starts) if {
+	starts := {clock.instant(live[index].started_at) | some index in first_live}
+	count(first_live) > 0
+	every index in first_live {
+		live[index].started_at
+	}
+}
+
+first_live_at := min({clock.instant(deployment.live_at) | some deployment in live})
+
+# When a change outside Git was applied.
+applied_at := clock.instant(input.change.event.at) if gitless
+
+applied_at := clock.instant(input.change.rollback.at) if {
+	is_rollback
+	input.change.rollback.at
+	not first_live_at
+}
+
+# The first moment at which the change took effect in production (controls 1.3).
+effective_at := applied_at if {
+	gitless
+} else := first_live_at if {
+	first_live_at
+} else := applied_at
+
+# Where the dossier tells what was done.
+pointers contains $"/change/{part}" if {
+	some part in ["pull_request", "push", "event", "rollback"]
+	input.change[part]
+}
+
+# Commits and their short form, for messages.
+short(sha) := substring(sha, 0, 8)
+
+# name is how a finding speaks of the change.
+name := $"pull request #{pull_request.number}" if {
+	pull_request.number
+} else := $"the push of {short(input.change.push.after)}" if {
+	input.change.push.after
+} else := $"{input.change.event.type} at {input.change.event.at}" if {
+	input.change.event.type
+} else := $"the rollback to {short(input.change.rollback.to_commit)}" if {
+	input.change.rollback.to_commit
+} else := input.change.kind
+
+# The commits that hold what was merged: a test of one is a test of all. The
+# dossier says which trees are the same; without it head and merge commit count.
+content_shas := listed if {
+	listed := {sha | some sha in input.change.merged_content_shas}
+	count(listed) > 0
+} else := _head_shas
+
+_head_shas contains pull_request.head_sha
+
+_head_shas contains pull_request.merge_commit_sha
+
+_head_shas contains input.change.merge_group.head_sha
+
+_head_shas contains input.change.push.after
+
+# Events of the last minutes may still be on their way: what seems to be missing
+# may only be late (controls 1.4).
+in_flight if clock.now <= max(_moments) + clock.settling
+
+_moments contains clock.instant(input.change.push.at)
+
+_moments contains clock.instant(pull_request.merged_at)
+
+_moments contains clock.instant(input.change.event.at)
+
+_moments contains clock.instant(deployment.live_at) if some deployment in live
+
+settled_at := max(_moments) + clock.settling

@@ -1,0 +1,53 @@
+# METADATA
+# title: Retrospective
+# description: The review of an emergency after implementation (controls CM-5.2).
+# scope: package
+package lib.retrospective
+
+import data.lib.clock
+import data.lib.deployer
+import data.lib.emergency
+import data.lib.people
+import data.lib.review
+
+record := input.change.retrospective_review
+
+completed_at := clock.instant(record.completed_at)
+
+# A review is done once it has a date that has come and a decision.
+done if {
+	completed_at <= clock.now
+	decided
+}
+
+decided if not lower(object.get(record, "decision", "")) in {"", "pending", "open", "in_progress"}
+
+accepted if {
+	decided
+	not lower(record.decision) in {"rejected", "declined", "refused"}
+}
+
+late_by := completed_at - emergency.review_due if completed_at > emergency.review_due
+
+person := people.member(record.reviewer)
+
+# dependence says why the reviewer is not independent.
+dependence := $"{record.reviewer} is not in the directory" if {
+	not person
+} else := $"{record.reviewer} is no human" if {
+	not people.is_human(person)
+} else := $"{record.reviewer} was not authorised at {record.completed_at}" if {
+	not people.engaged(person, completed_at)
+} else := $"{record.reviewer} had a part in the change" if {
+	review.authors[person.id]
+} else := $"{record.reviewer} deployed the change" if {
+	person.id in deployer.persons
+}
+
+# reviewers: the persons whose retrospective review counts; none or one.
+reviewers contains person.id if {
+	done
+	accepted
+	not late_by
+	not dependence
+}

@@ -1,0 +1,429 @@
+# METADATA
+# title: Review
+# description: Who wrote a change, who approved it independently and on which revision (controls CM-4.B.1, 4.1 to 4.4).
+# scope: package
+package lib.review
+
+import data.lib.change
+import data.lib.clock
+import data.lib.evidence
+import data.lib.people
+
+# --- Who wrote it -----------------------------------------------------------
+
+# Commits that carry authored content. Update-branch merges without conflicts
+# bring nothing of their own, and whoever clicked the button wrote nothing.
+content_commits[index] := commit if {
+	some index, commit in change.pull_request.commits
+	not _is_update_merge(commit)
+}
+
+_is_update_merge(commit) if {
+	commit.merge_from_base == true
+	commit.conflicts == false
+}
+
+# contributions: every account that had a part in the content, with the reason
+# for which it could not approve.
+contributions contains {"account": change.pull_request.author, "reason": "rev.self", "evidence": "/change/pull_request/author"} if {
+	change.pull_request.author
+}
+
+contributions contains {"account": commit.author, "reason": "rev.self", "evidence": $"/change/pull_request/commits/{index}"} if {
+	some index, commit in content_commits
+	commit.author
+}
+
+contributions contains {"account": commit.committer, "reason": "rev.committer", "evidence": $"/change/pull_request/commits/{index}"} if {
+	some index, commit in content_commits
+	commit.committer
+	not people.is_system(system, commit.committer)
+}
+
+contributions contains {"account": account, "reason": "rev.coauthor", "evidence": $"/change/pull_request/commits/{index}"} if {
+	some index, commit in content_commits
+	some account in commit.co_authors
+}
+
+contributions contains {"account": account, "reason": "rev.operator", "evidence": $"/change/pull_request/agent_operators/{index}"} if {
+	some index, account in change.pull_request.agent_operators
+}
+
+contributions contains {"account": account, "reason": "rev.operator", "evidence": $"/change/pull_request/operator_events/{index}"} if {
+	some index, event in change.pull_request.operator_events
+	some field in ["operator", "actor", "user", "by"]
+	account := event[field]
+	is_string(account)
+}
+
+contributions contains {"account": change.pull_request.assigned_by, "reason": "rev.operator", "evidence": "/change/pull_request/assigned_by"} if {
+	change.pull_request.assigned_by
+	count(agents) > 0
+}
+
+contributions contains {"account": input.change.push.actor, "reason": "rev.self", "evidence": "/change/push/actor"} if {
+	input.change.push.actor
+}
+
+# Where Git holds nothing: who asked for it and who gains by it.
+contributions contains {"account": input.change.event[field], "reason": "rev.self", "evidence": $"/change/event/{field}"} if {
+	some field in ["requested_by", "beneficiary"]
+	input.change.event[field]
+}
+
+contributions contains {"account": input.change.issue.author, "reason": "rev.self", "evidence": "/change/issue/author"} if {
+	change.gitless
+	input.change.issue.author
+}
+
+contributions contains {"account": input.change.event.actor, "reason": "rev.self", "evidence": "/change/event/actor"} if {
+	input.change.event.actor
+	not input.change.event.requested_by
+}
+
+# Accounts that name tools count for nobody.
+_counted contains contribution if {
+	some contribution in contributions
+	not people.is_tool(contribution.account)
+	not people.is_system(system, contribution.account)
+}
+
+# system is where the accounts of a change belong.
+system := input.change.event.system if {
+	change.gitless
+	input.change.event.system
+} else := evidence.code
+
+# person_of names the person behind an account of the change. A request outside
+# Git may name the person instead of an account.
+person_of(account) := found if {
+	found := people.person(system, account)
+} else := people.member(account) if {
+	change.gitless
+}
+
+# authors: person -> the strongest reason why that person is not independent.
+authors[id] contains contribution.reason if {
+	some contribution in _counted
+	id := person_of(contribution.account).id
+}
+
+# Contributors whom the directory cannot name.
+unresolved_authors contains contribution.account if {
+	some contribution in _counted
+	not person_of(contribution.account)
+}
+
+# Agents among the authors; each acts for a person who must be known.
+agents contains id if {
+	some id, _ in _machine_authors
+	some person in input.people
+	person.id == id
+	person.kind == "agent"
+}
+
+_machine_authors[id] contains account if {
+	some account in _authoring_accounts
+	found := person_of(account)
+	people.is_machine(found)
+	id := found.id
+}
+
+_authoring_accounts contains change.pull_request.author
+
+_authoring_accounts contains commit.author if some commit in content_commits
+
+_authoring_accounts contains input.change.push.actor
+
+# The persons who steered an agent.
+operators contains person_of(contribution.account).id if {
+	some contribution in contributions
+	contribution.reason == "rev.operator"
+	people.is_human(person_of(contribution.account))
+}
+
+# Another person who authored commits on an agent's pull request does not tell
+# who steered the agent.
+operator_unknown if {
+	count(agents) > 0
+	count(operators) == 0
+}
+
+# --- Who approved it --------------------------------------------------------
+
+# An approval counts until the merge; on an open pull request until now.
+decisive := change.applied_at if {
+	change.gitless
+	change.applied_at
+} else := change.merged_at if {
+	change.merged_at
+} else := clock.now
+
+# statements: what reviewers said until the merge. Comments say nothing.
+statements contains statement if {
+	some index, review in change.pull_request.reviews
+	review.state in {"APPROVED", "CHANGES_REQUESTED", "DISMISSED"}
+	at := clock.instant(review.submitted_at)
+	at <= decisive
+	statement := {
+		"owner": _owner(review.user),
+		"account": review.user,
+		"state": _state_at_merge(review),
+		"at": at,
+		"review": review,
+		"evidence": $"/change/pull_request/reviews/{index}",
+	}
+}
+
+# Statements of one person count once, whatever account they came from.
+_owner(account) := person_of(account).id if {
+	person_of(account)
+} else := concat(":", ["account", lower(account)])
+
+_state_at_merge(review) := "DISMISSED" if {
+	review.state == "DISMISSED"
+	not _dismissed_later(review)
+} else := "DISMISSED" if {
+	clock.instant(review.dismissed_at) <= decisive
+} else := "UNCLEAR" if {
+	review.state == "DISMISSED"
+} else := review.state
+
+_dismissed_later(review) if clock.instant(review.dismissed_at) > decisive
+
+# The latest statement of each person is the one that stands. Within one second
+# the objection outweighs the approval.
+standing[owner] := statement if {
+	some owner in {statement.owner | some statement in statements}
+	ranked := sort([[statement.at, _weight[statement.state], statement.evidence, statement] |
+		some statement in statements
+		statement.owner == owner
+	])
+	statement := ranked[count(ranked) - 1][3]
+}
+
+_weight := {"APPROVED": 0, "UNCLEAR": 1, "DISMISSED": 2, "CHANGES_REQUESTED": 3}
+
+# Objections that stood at the merge.
+objections[owner] := statement if {
+	some owner, statement in standing
+	statement.state == "CHANGES_REQUESTED"
+	not people.is_machine(person_of(statement.account))
+	not _is_outsider(statement.account)
+}
+
+_is_outsider(account) if {
+	not person_of(account)
+	people.directory_complete
+}
+
+# judged: owner -> what an approval is worth.
+judged[owner] := verdict if {
+	some owner, statement in standing
+	statement.state != "CHANGES_REQUESTED"
+	verdict := object.union(_worth(owner, statement), {
+		"label": people.label(system, statement.account),
+		"owner": owner,
+		"at": statement.at,
+		"evidence": statement.evidence,
+	})
+}
+
+judged[owner] := verdict if {
+	not change.from_git
+	some owner, verdict in _gitless_verdicts
+}
+
+_worth(owner, statement) := {"worth": "none", "reason": "rev.dismissed", "why": "was dismissed before the merge"} if {
+	statement.state == "DISMISSED"
+} else := _identity_fault(statement.account, statement.at) if {
+	_identity_fault(statement.account, statement.at)
+} else := _part_in_it(owner) if {
+	_part_in_it(owner)
+} else := {"worth": "none", "reason": "rev.no_permission", "why": $"has only {statement.review.permission} permission"} if {
+	not lower(statement.review.permission) in data.settings.review_permissions
+} else := {"worth": "none", "reason": "rev.stale", "why": _stale(statement.review)} if {
+	_stale(statement.review)
+} else := {"worth": "unclear", "reason": "rev.incomplete", "why": "was dismissed after the merge, and what it had said is not on record"} if {
+	statement.state == "UNCLEAR"
+} else := {"worth": "unclear", "reason": "rev.incomplete", "why": "has no permission on record"} if {
+	not statement.review.permission
+} else := {"worth": "unclear", "reason": "rev.incomplete", "why": _revision_doubt(statement.review)} if {
+	_revision_doubt(statement.review)
+} else := {"worth": "full"}
+
+# _identity_fault says why an account is no independent, authorised human.
+_identity_fault(account, at) := {"worth": "unclear", "reason": "rev.incomplete", "why": "cannot be resolved to a person, because the directory was not read completely"} if {
+	not person_of(account)
+	not people.directory_complete
+} else := {"worth": "unclear", "reason": "actor.unresolved", "why": "is what is left of a deleted account"} if {
+	not person_of(account)
+	people.is_erased(account)
+} else := {"worth": "none", "reason": "rev.not_authorised", "why": "is not in the directory"} if {
+	not person_of(account)
+} else := {"worth": "none", "reason": "rev.bot", "why": "is no human"} if {
+	not people.is_human(person_of(account))
+} else := {"worth": "none", "reason": "rev.not_authorised", "why": $"was not authorised at {clock.text(at)}"} if {
+	not people.authorised(person_of(account), system, at)
+}
+
+_part_in_it(owner) := {"worth": "none", "reason": reason, "why": _part[reason]} if {
+	reason := [reason |
+		some reason in ["rev.self", "rev.operator", "rev.coauthor", "rev.committer"]
+		reason in authors[owner]
+	][0]
+}
+
+_part := {
+	"rev.self": "wrote, requested or gains by the change",
+	"rev.operator": "steered the agent that wrote it",
+	"rev.coauthor": "co-authored it",
+	"rev.committer": "committed it",
+}
+
+# An approval holds for the merged revision: the final head, a commit after which
+# only update merges came, or one whose patch is proven identical.
+_stale(review) := $"approved {change.short(review.commit_id)}, not what was merged" if {
+	review.commit_id
+	not _covers_head(review.commit_id)
+	not _may_cover_head(review.commit_id)
+}
+
+_revision_doubt(review) := "names no commit" if {
+	not review.commit_id
+} else := $"approved {change.short(review.commit_id)}; whether later merges from the base resolved conflicts is not on record" if {
+	not _covers_head(review.commit_id)
+	_may_cover_head(review.commit_id)
+}
+
+_covers_head(sha) if sha == change.pull_request.head_sha
+
+_covers_head(sha) if sha in change.pull_request.patch_equivalent_shas
+
+_covers_head(sha) if {
+	some index, commit in change.pull_request.commits
+	commit.sha == sha
+	every later, other in change.pull_request.commits {
+		_harmless(later, index, other)
+	}
+	_ends_at_head
+}
+
+_harmless(later, index, _) if later <= index
+
+_harmless(_, _, other) if _is_update_merge(other)
+
+_ends_at_head if {
+	commits := change.pull_request.commits
+	commits[count(commits) - 1].sha == change.pull_request.head_sha
+}
+
+_may_cover_head(sha) if {
+	some index, commit in change.pull_request.commits
+	commit.sha == sha
+	every later, other in change.pull_request.commits {
+		_perhaps_harmless(later, index, other)
+	}
+	_ends_at_head
+}
+
+_may_cover_head(_) if not change.pull_request.head_sha
+
+_perhaps_harmless(later, index, _) if later <= index
+
+_perhaps_harmless(_, _, other) if {
+	other.merge_from_base == true
+	not other.conflicts == true
+}
+
+# Approvals that came after the merge.
+late contains {"label": people.label(system, review.user), "at": review.submitted_at, "evidence": $"/change/pull_request/reviews/{index}"} if {
+	some index, review in change.pull_request.reviews
+	review.state == "APPROVED"
+	clock.instant(review.submitted_at) > decisive
+}
+
+late contains {"label": people.label(system, approval.by), "at": approval.at, "evidence": $"/change/issue/approvals/{index}"} if {
+	change.gitless
+	some index, approval in input.change.issue.approvals
+	clock.instant(approval.at) > decisive + clock.skew
+}
+
+# Outside Git the approval is given on the issue or request before the change.
+_gitless_verdicts[owner] := verdict if {
+	change.gitless
+	some owner in {_member_owner(approval.by) | some approval in input.change.issue.approvals}
+	ranked := sort([[clock.instant(approval.at), index, approval] |
+		some index, approval in input.change.issue.approvals
+		_member_owner(approval.by) == owner
+		clock.instant(approval.at) <= decisive + clock.skew
+	])
+	first := ranked[0]
+	verdict := object.union(_gitless_worth(owner, first[2].by, first[0]), {
+		"label": people.label(system, first[2].by),
+		"owner": owner,
+		"at": first[0],
+		"evidence": $"/change/issue/approvals/{first[1]}",
+	})
+}
+
+_member_owner(name) := people.member(name).id if {
+	people.member(name)
+} else := concat(":", ["account", lower(name)])
+
+_gitless_worth(owner, name, at) := {"worth": "unclear", "reason": "rev.incomplete", "why": "cannot be resolved to a person, because the directory was not read completely"} if {
+	not people.member(name)
+	not people.directory_complete
+} else := {"worth": "none", "reason": "rev.not_authorised", "why": "is not in the directory"} if {
+	not people.member(name)
+} else := {"worth": "none", "reason": "rev.bot", "why": "is no human"} if {
+	not people.is_human(people.member(name))
+} else := {"worth": "none", "reason": "rev.not_authorised", "why": $"was not authorised at {clock.text(at)}"} if {
+	not people.engaged(people.member(name), at)
+} else := _part_in_it(owner) if {
+	_part_in_it(owner)
+} else := {"worth": "full"}
+
+# approvers: the persons whose independent approval counts.
+approvers := {owner | some owner, verdict in judged; verdict.worth == "full"}
+
+possible_approvers := {owner | some owner, verdict in judged; verdict.worth == "unclear"}
+
+# --- What is not known ------------------------------------------------------
+
+# doubts: facts that could change the verdict and were not read. reviews: an
+# approval or an objection may be missing; commits: an approver may turn out to
+# be an author.
+doubts contains {"reason": "rev.incomplete", "text": $"the reviews could not be read: {evidence.gap(evidence.code)}", "about": "reviews"} if {
+	change.from_git
+	not evidence.complete(evidence.code, "reviews")
+}
+
+doubts contains {"reason": "rev.incomplete", "text": $"the commits could not be read: {evidence.gap(evidence.code)}", "about": "commits"} if {
+	change.from_git
+	not evidence.complete(evidence.code, "commits")
+}
+
+doubts contains {"reason": "rev.incomplete", "text": $"the pull request has {change.pull_request.commit_count} commits and only {count(change.pull_request.commits)} were read", "about": "commits"} if {
+	change.pull_request.commit_count > count(change.pull_request.commits)
+}
+
+doubts contains {"reason": "rev.incomplete", "text": "no commit of the pull request is on record", "about": "commits"} if {
+	change.has_pull_request
+	count(object.get(change.pull_request, "commits", [])) == 0
+}
+
+doubts contains {"reason": "rev.incomplete", "text": $"who stands behind {concat(", ", sort([account | some account in unresolved_authors]))} cannot be told, because the directory was not read completely", "about": "commits"} if {
+	count(unresolved_authors) > 0
+	not people.directory_complete
+}
+
+doubts contains {"reason": "rev.operator", "text": $"nobody is on record who steered {concat(", ", sort([agent | some agent in agents]))}", "about": "commits"} if operator_unknown
+
+doubts contains {"reason": "rev.incomplete", "text": $"the request could not be read: {evidence.gap("issues")}", "about": "reviews"} if {
+	change.gitless
+	not evidence.complete("issues", "records")
+}
+
+# names lists labels for a sentence.
+names(verdicts) := concat(", ", sort([verdict.label | some verdict in verdicts]))

@@ -1,0 +1,262 @@
+# METADATA
+# title: Scope
+# description: What a change touches - scope kinds and effects, inferred from paths, patches and events (controls 2.4, 2.5). The tables are settings.
+# scope: package
+package lib.scope
+
+import data.lib.change
+
+# matches: some glob of the list matches the path, without case. A leading slash
+# anchors at the root; otherwise any folder may come before.
+matches(path, globs) if {
+	some pattern in globs
+	glob.match(_anchored(pattern), ["/"], concat("", ["/", lower(path)]))
+}
+
+_anchored(pattern) := pattern if startswith(pattern, "/")
+
+_anchored(pattern) := concat("", ["**/", pattern]) if not startswith(pattern, "/")
+
+# Files that production runs, serves or is built from. Prompts and agent files
+# come first: prompts/x.md is no documentation.
+deployable[index] := file if {
+	some index, file in input.change.files
+	_is_deployable(file.path)
+}
+
+_is_deployable(path) if not matches(path, data.settings.paths.not_deployed)
+
+_is_deployable(path) if {
+	_is_agent_behaviour(path)
+}
+
+_is_agent_behaviour(path) if {
+	matches(path, data.settings.scopes.ai_orchestration)
+	not matches(path, data.settings.developer_agent_files)
+	not matches(path, _test_files)
+}
+
+_test_files := ["tests/**", "**/__tests__/**", "*_test.go", "*_test.py", "test_*.py", "*.test.ts", "*.test.js", "*.spec.ts", "*.spec.js"]
+
+# Only files that never reach production changed, and that is known.
+only_undeployed if {
+	count(input.change.files) > 0
+	count(deployable) == 0
+}
+
+only_static if {
+	count(deployable) > 0
+	every file in deployable {
+		matches(file.path, data.settings.paths.static)
+		not _is_agent_behaviour(file.path)
+	}
+}
+
+# Scope kinds of a file: every one that matches.
+_file_scopes[index] := found if {
+	some index, file in deployable
+	found := {kind |
+		some kind, globs in data.settings.scopes
+		_has_scope(kind, file.path, globs)
+	}
+}
+
+_has_scope(kind, path, globs) if {
+	kind != "ai_orchestration"
+	matches(path, globs)
+}
+
+_has_scope("ai_orchestration", path, _) if _is_agent_behaviour(path)
+
+kinds contains kind if {
+	some found in _file_scopes
+	some kind in found
+}
+
+kinds contains "application" if {
+	some found in _file_scopes
+	count(found) == 0
+}
+
+kinds contains "application" if {
+	not change.gitless
+	count(object.get(input.change, "files", [])) == 0
+	count(object.get(input.change, ["event", "scopes"], [])) == 0
+}
+
+kinds contains _kind_of(word) if some word in input.change.event.scopes
+
+kinds contains kind if {
+	some row in _event_rows
+	some kind in row.scopes
+}
+
+kinds contains "security_config" if input.change.kind == "iam_grant"
+
+kinds contains "third_party_integration" if input.change.kind == "app_install"
+
+kinds contains "infrastructure" if input.change.kind == "database_change"
+
+# New packages from a new vendor reach third parties.
+kinds contains "third_party_integration" if {
+	some update in input.change.dependency_updates
+	update.new == true
+}
+
+_kind_of(word) := "security_config" if contains(word, "security")
+
+_kind_of(word) := "ai_orchestration" if regex.match(`^(ai|llm|agent|prompt)`, word)
+
+_kind_of(word) := "infrastructure" if startswith(word, "infra")
+
+_kind_of(word) := "third_party_integration" if regex.match(`(third|integration|vendor)`, word)
+
+_kind_of(word) := "application" if startswith(word, "app")
+
+# effects: what the change does, each with the pointer that shows it.
+effects contains {"effect": effect, "evidence": $"/change/files/{index}"} if {
+	some index, file in input.change.files
+	some effect in file.effects
+}
+
+effects contains {"effect": row.effect, "evidence": $"/change/files/{index}"} if {
+	some index, file in deployable
+	some row in data.settings.effects
+	_row_matches(row, file)
+}
+
+# A file moved out of a watched folder touched that folder.
+effects contains {"effect": row.effect, "evidence": $"/change/files/{index}"} if {
+	some index, file in deployable
+	file.previous_path
+	some row in data.settings.effects
+	_row_matches(row, object.union(file, {"path": file.previous_path}))
+}
+
+effects contains {"effect": effect, "evidence": "/change/event"} if {
+	some effect in input.change.event.effects
+}
+
+effects contains {"effect": effect, "evidence": "/change/event"} if {
+	some row in _event_rows
+	some effect in row.effects
+}
+
+effects contains {"effect": "iam", "evidence": "/change/kind"} if input.change.kind == "iam_grant"
+
+effects contains {"effect": "third_party_access", "evidence": "/change/kind"} if input.change.kind == "app_install"
+
+effects contains {"effect": "direct_sql", "evidence": "/change/kind"} if input.change.kind == "database_change"
+
+effects contains {"effect": "direct_sql", "evidence": "/change/channel"} if input.change.channel == "direct_sql"
+
+_row_matches(row, file) if {
+	matches(file.path, row.paths)
+	_status_holds(row, file)
+	_lines_hold(row, file)
+}
+
+_status_holds(row, _) if not row.statuses
+
+_status_holds(row, file) if file.status in row.statuses
+
+_lines_hold(row, _) if {
+	not row.added
+	not row.removed
+	not row.changed
+}
+
+_lines_hold(row, file) if {
+	some line in _lines(file, "+")
+	regex.match(row.added, line)
+}
+
+_lines_hold(row, file) if {
+	some line in _lines(file, "-")
+	regex.match(row.removed, line)
+}
+
+_lines_hold(row, file) if {
+	some sign in ["+", "-"]
+	some line in _lines(file, sign)
+	regex.match(row.changed, line)
+}
+
+# _lines are the lines a patch adds or removes, without sign, headers and comments.
+_lines(file, sign) := [substring(line, 1, -1) |
+	some line in split(file.patch, "\n")
+	startswith(line, sign)
+	not startswith(line, concat("", [sign, sign, sign]))
+	not regex.match(`^.\s*(--|#|//)`, line)
+]
+
+_event_rows contains row if {
+	some row in data.settings.events
+	glob.match(row.name, null, lower(input.change.event.type))
+	_keys_hold(row)
+}
+
+_keys_hold(row) if not row.keys
+
+_keys_hold(row) if {
+	some key in event_keys
+	regex.match(row.keys, key)
+}
+
+# The keys an event touched: as listed or, for environment variables, as its
+# description names them.
+event_keys contains key if some key in input.change.event.keys
+
+event_keys contains key if {
+	contains(lower(input.change.event.type), "envvar")
+	some key in regex.find_n(`\b[A-Z][A-Z0-9]*(_[A-Z0-9]+)+\b`, input.change.event.detail, -1)
+}
+
+effect_words := {entry.effect | some entry in effects}
+
+# has_effect: some effect matches the pattern.
+has_effect(pattern) if {
+	some word in effect_words
+	regex.match(pattern, word)
+}
+
+# Lines of the risk table that hold, each with effect and evidence.
+risk_lines contains {"line": line, "effect": entry.effect, "evidence": entry.evidence} if {
+	some line, pattern in data.settings.risk.high
+	some entry in effects
+	regex.match(pattern, entry.effect)
+}
+
+lines := {found.line | some found in risk_lines}
+
+# Security-impacting changes need more than one ordinary approval (controls A5,
+# CM-4.B.2): security configuration, sensitive code, agent tools and guardrails,
+# the control plane, third parties with write access.
+security_impacting if "security_config" in kinds
+
+security_impacting if count(lines & {"H1", "H2", "H6", "H7"}) > 0
+
+security_impacting if {
+	some found in risk_lines
+	found.line == "H5"
+	regex.match(`(tool|guardrail|autonom)`, found.effect)
+}
+
+# Kinds of TLS, IAM and network effect the change has.
+validated contains kind if {
+	some kind, pattern in data.settings.validated_effects
+	has_effect(pattern)
+}
+
+is_ai if "ai_orchestration" in kinds
+
+# Only the control plane of the repository changed: nothing that a deployment
+# carries.
+only_control_plane if {
+	count(deployable) > 0
+	every file in deployable {
+		some row in data.settings.effects
+		row.effect == "control_plane"
+		matches(file.path, row.paths)
+	}
+}

@@ -1,0 +1,154 @@
+# METADATA
+# title: Waiver
+# description: A time-boxed exception approved by somebody else beforehand turns a fail into waived; it never hides it (controls 1.5).
+# scope: package
+package lib.waiver
+
+import data.lib.clock
+import data.lib.deployer
+import data.lib.people
+import data.lib.review
+
+# moments: decisive, when a waiver has to be in force, and until, how long it has
+# to last.
+#
+# applied is the finding after waivers: a fail with a valid waiver is waived; an
+# invalid one is named.
+applied(finding, _) := finding if finding.status != "fail"
+
+applied(finding, moments) := object.union(finding, {
+	"status": "waived",
+	"message": concat(" ", [finding.message, $"Waived by {chosen.id}: approved by {chosen.approved_by} until {chosen.expires_at} ({object.get(chosen, "reason", "no reason given")})."]),
+	"evidence": sort([pointer | some pointer in ({pointer | some pointer in finding.evidence} | {$"/waivers/{index}"})]),
+	"waiver": object.union(
+		{"id": chosen.id, "approved_by": chosen.approved_by, "expires_at": chosen.expires_at},
+		object.filter(chosen, ["reason"]),
+	),
+}) if {
+	finding.status == "fail"
+	index := min(_valid(finding, moments))
+	chosen := input.waivers[index]
+}
+
+applied(finding, moments) := object.union(finding, {
+	"message": concat(" ", array.concat([finding.message], [fault.text | some fault in ordered])),
+	"reasons": sort([reason | some reason in ({reason | some reason in finding.reasons} | {_reason(finding.control, fault) | some fault in faults})]),
+	"evidence": sort([pointer | some pointer in ({pointer | some pointer in finding.evidence} | {fault.evidence | some fault in faults})]),
+}) if {
+	finding.status == "fail"
+	count(_valid(finding, moments)) == 0
+	faults := {fault |
+		some index, waiver in input.waivers
+		_concerns(waiver, finding.control)
+		fault := _fault(index, waiver, finding.control, moments)
+	}
+	ordered := sort([fault | some fault in faults])
+}
+
+_reason(control, fault) := concat("", ["sla.waiver_", fault.kind]) if {
+	control == "CM-6.2"
+	fault.kind in {"expired", "self", "late"}
+} else := concat(".", ["waiver", fault.kind])
+
+_valid(finding, moments) := {index |
+	some index, waiver in input.waivers
+	_concerns(waiver, finding.control)
+	not _fault(index, waiver, finding.control, moments)
+}
+
+_concerns(waiver, control) if {
+	control in _controls(waiver)
+	_covers_subject(waiver.subject)
+}
+
+# An alias in a waiver means the control behind it.
+_controls(waiver) := {id | some id in waiver.controls} | {id |
+	some id, row in data.catalogue.controls
+	some alias in row.aliases
+	alias in waiver.controls
+}
+
+# The subject is an exact id or a pattern with asterisks.
+_covers_subject(pattern) if {
+	some name in _names
+	glob.match(pattern, null, name)
+}
+
+_covers_subject(pattern) if pattern in _names
+
+_names contains input.subject.id
+
+_names contains input.finding.id
+
+_names contains input.alert.id
+
+_names contains input.change.id
+
+# For a change inside a deployment, the deployment too.
+_names contains trim_suffix(input.subject.id, concat("", ["/", number])) if {
+	number := regex.find_n(`[0-9]+$`, input.subject.id, 1)[0]
+	endswith(input.subject.id, concat("", ["/", number]))
+}
+
+# _fault says why a waiver does not count.
+_fault(index, waiver, control, _) := {"kind": "unwaivable", "text": $"Waiver {waiver.id} does not count: {control} cannot be waived.", "evidence": $"/waivers/{index}"} if {
+	control in data.settings.unwaivable_controls
+} else := {"kind": "incomplete", "text": $"Waiver {waiver.id} does not count: it has no {concat(", ", sort(absent))}.", "evidence": $"/waivers/{index}"} if {
+	absent := {field | some field in ["approved_at", "approved_by", "expires_at"]; not waiver[field]}
+	count(absent) > 0
+} else := _time_fault(index, waiver) if {
+	_time_fault(index, waiver)
+} else := _person_fault(index, waiver) if {
+	_person_fault(index, waiver)
+}
+
+_fault(index, waiver, control, moments) := {"kind": "late", "text": $"Waiver {waiver.id} does not count: it was approved only at {waiver.approved_at}, after {clock.text(moments.decisive)}. It is on record as accepted afterwards.", "evidence": $"/waivers/{index}"} if {
+	_is_sound(index, waiver, control)
+	clock.instant(waiver.approved_at) > moments.decisive
+} else := {"kind": "expired", "text": $"Waiver {waiver.id} does not count: it expired at {waiver.expires_at}, before {clock.text(moments.until)}.", "evidence": $"/waivers/{index}"} if {
+	_is_sound(index, waiver, control)
+	clock.instant(waiver.expires_at) < moments.until
+} else := {"kind": "revoked", "text": $"Waiver {waiver.id} does not count: it was revoked at {waiver.revoked_at}.", "evidence": $"/waivers/{index}"} if {
+	_is_sound(index, waiver, control)
+	clock.instant(waiver.revoked_at) <= moments.until
+}
+
+_is_sound(index, waiver, control) if {
+	not control in data.settings.unwaivable_controls
+	waiver.approved_at
+	waiver.approved_by
+	waiver.expires_at
+	not _time_fault(index, waiver)
+	not _person_fault(index, waiver)
+}
+
+_time_fault(index, waiver) := {"kind": "too_long", "text": $"Waiver {waiver.id} does not count: it lasts longer than {data.settings.waiver_max_days} days.", "evidence": $"/waivers/{index}"} if {
+	clock.instant(waiver.expires_at) - clock.instant(waiver.approved_at) > data.settings.waiver_max_days * clock.day
+}
+
+_person_fault(index, waiver) := {"kind": "self", "text": $"Waiver {waiver.id} does not count: {waiver.approved_by} approved their own request.", "evidence": $"/waivers/{index}"} if {
+	_same(waiver.approved_by, waiver.requested_by)
+} else := {"kind": "unauthorised", "text": $"Waiver {waiver.id} does not count: {waiver.approved_by} is not an authorised person in the directory.", "evidence": $"/waivers/{index}"} if {
+	not _is_authorised(waiver)
+} else := {"kind": "self", "text": $"Waiver {waiver.id} does not count: {waiver.approved_by} took part in the change.", "evidence": $"/waivers/{index}"} if {
+	people.member(waiver.approved_by).id in _participants
+} else := {"kind": "incomplete", "text": $"Waiver {waiver.id} does not count: nobody is on record who requested it.", "evidence": $"/waivers/{index}"} if {
+	not waiver.requested_by
+}
+
+_same(left, right) if lower(left) == lower(right)
+
+_same(left, right) if people.member(left).id == people.member(right).id
+
+# A dossier without people names persons, not accounts: there is nothing to
+# resolve them by.
+_is_authorised(_) if count(input.people) == 0
+
+_is_authorised(waiver) if {
+	person := people.member(waiver.approved_by)
+	people.is_human(person)
+	people.engaged(person, clock.instant(waiver.approved_at))
+}
+
+# Whoever wrote, requested, reviewed or deployed the change took part in it.
+_participants := ({id | some id, _ in review.authors} | {owner | some owner, _ in review.standing}) | deployer.persons
