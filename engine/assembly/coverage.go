@@ -120,9 +120,7 @@ func (a *assembler) source(name string, s scope) engine.SourceStatus {
 		for _, factName := range first2(f.Data.Missing, f.Data.Facts) {
 			missing[factName] = true
 		}
-		if f.Data.Reason != "" {
-			reasons[f.Data.Reason] = true
-		}
+		reasons[first(f.Data.Reason, "an answer of "+name+" could not be read")] = true
 	}
 	from, to := s.from, s.to
 	if from.IsZero() {
@@ -226,8 +224,8 @@ func (a *assembler) window(name string, s scope, from, to time.Time, status *eng
 		for _, factName := range c.Missing {
 			missing[factName] = true
 		}
-		if c.Reason != "" {
-			reasons[c.Reason] = true
+		if len(c.Missing) > 0 {
+			reasons[first(c.Reason, "the collector of "+name+" could not read "+strings.Join(c.Missing, ", "))] = true
 		}
 	}
 	if ok {

@@ -141,6 +141,9 @@ func (a *assembler) foldRun(key string, facts []fact[engine.DeploymentFact]) *ru
 		if d.CreatedAt != nil {
 			r.createdAt = earliest(r.createdAt, d.CreatedAt.UTC())
 		}
+		if d.StartedAt != nil {
+			r.createdAt = earliest(r.createdAt, d.StartedAt.UTC())
+		}
 		r.startedAt = earlier(r.startedAt, utc(d.StartedAt))
 		if f.Type == "deployment.started" && d.StartedAt == nil {
 			r.startedAt = earlier(r.startedAt, ptr(f.OccurredAt))
