@@ -26,9 +26,27 @@ type Options struct {
 	Freshness time.Duration
 	// Skew is the tolerance between the clocks of two systems. Zero means a minute.
 	Skew time.Duration
-	// Outcomes holds earlier decisions, change id to outcome. A rollback takes its
-	// target_review from here; without it the target's review stays unknown.
-	Outcomes map[string]string
+	// Review judges the review of the change that a rollback returns to and gives an
+	// outcome, or "" where it cannot: see ReviewOutcome. It must depend on the
+	// dossier alone. Without it target_review stays out.
+	Review func(engine.Dossier) string
+}
+
+// ReviewOutcome is what a decision says of the review of a change: of CM-4.B.1 or,
+// for an emergency, of the review afterwards. "" = the decision says nothing of it.
+func ReviewOutcome(d engine.Decision) string {
+	outcomes := map[string]string{
+		engine.StatusPass: engine.OutcomeCompliant, engine.StatusWaived: engine.OutcomeCompliantWithWaiver, engine.StatusFail: engine.OutcomeNonCompliant,
+		engine.StatusPending: engine.OutcomePending, engine.StatusUnknown: engine.OutcomeUnknown,
+	}
+	for _, control := range []string{"CM-4.B.1", "CM-5.2"} {
+		for _, f := range d.Findings {
+			if f.Control == control && outcomes[f.Status] != "" {
+				return outcomes[f.Status]
+			}
+		}
+	}
+	return ""
 }
 
 // Problem is something in the evidence that people should look at: an event that
@@ -149,7 +167,7 @@ func (a *assembler) deploymentDossiers(drafts []*draft) []engine.Dossier {
 	var out []engine.Dossier
 	for _, r := range a.runs {
 		changes := carried[r.key]
-		if r.kind != production || len(changes) < 2 {
+		if r.kind != production || r.liveAt == nil || len(changes) < 2 {
 			continue
 		}
 		people, reach := newCast(a.roster), scope{}

@@ -15,7 +15,7 @@ var platformTriggers = []string{"deployed_by_render", "service_resumed"}
 // no other change explains.
 func (b *builder) fromRuns() {
 	where := b.landingOf()
-	carried := map[string]map[*landing]bool{}
+	carried, before := map[string]map[*landing]bool{}, map[string]string{}
 	runs := slices.Clone(b.runs)
 	slices.SortStableFunc(runs, func(x, y *run) int { return x.moment().Compare(y.moment()) })
 	for _, r := range runs {
@@ -26,10 +26,15 @@ func (b *builder) fromRuns() {
 		if carried[place] == nil {
 			carried[place] = map[*landing]bool{}
 		}
-		b.production(r, where, carried[place])
+		on := b.onProductionBranch(r.repository, r.commit, first(r.startedAt, &r.createdAt).UTC())
+		b.production(r, on, first(before[place], r.told), where, carried[place])
+		if r.liveAt != nil && r.commit != "" && (on == nil || *on) {
+			before[place] = r.commit
+		}
 	}
 	for _, d := range b.drafts {
-		for _, sha := range d.change.MergedContentSHAs {
+		// Earlier commits of a pull request, too: they show that something else ran there.
+		for _, sha := range compact(slices.Concat(d.change.MergedContentSHAs, b.details[d].shas)) {
 			for _, r := range b.byCommit[sha] {
 				if r.kind != production {
 					b.attach(r, d)
@@ -66,59 +71,56 @@ func (b *builder) landingOf() map[string]*landing {
 	return out
 }
 
-// production hangs one production deployment on its changes.
-func (b *builder) production(r *run, where map[string]*landing, carried map[*landing]bool) {
+// production hangs one production deployment on its changes. before is the commit
+// of a production branch that was live last: what a deployment from elsewhere put
+// live in between does not count as delivered.
+func (b *builder) production(r *run, on *bool, before string, where map[string]*landing, carried map[*landing]bool) {
+	outside := on != nil && !*on
 	switch {
 	case r.trigger == "rollback" || r.rollbackTo != "":
 		b.rollback(r, where)
 		return
 	case slices.Contains(platformTriggers, r.trigger) && (r.previous == "" || r.commit == r.previous):
-		b.manualDeploy(r, b.onProductionBranch(r.repository, r.commit, r.moment()))
+		b.manualDeploy(r, on)
 		return
 	case r.commit == "" && r.image != nil:
 		b.imageDeploy(r)
 		return
 	case r.commit != "" && r.commit == r.previous:
-		b.redeploy(r, where)
+		b.redeploy(r, on, where)
 		return
 	}
 	attached := false
-	for _, l := range b.contents(r, where, carried) {
-		if r.liveAt != nil {
-			carried[l] = true
-		}
-		if d := b.byLanding[l]; d != nil {
-			b.attach(r, d)
-			attached = true
+	if !outside {
+		for _, l := range b.contents(r, before, where, carried) {
+			if r.liveAt != nil {
+				carried[l] = true
+			}
+			if d := b.byLanding[l]; d != nil {
+				b.attach(r, d)
+				attached = true
+			}
 		}
 	}
-	on := b.onProductionBranch(r.repository, r.commit, first(r.startedAt, &r.createdAt).UTC())
-	outside := on == nil || !*on
 	switch {
-	case attached && (!outside || b.explained(r, where)):
-	case r.live[r.commit] && !outside:
+	case attached && (on != nil || where[r.commit] != nil):
+	case r.live[r.commit] && on != nil && *on:
 		b.rollback(r, where)
-	case r.commit == "" && r.liveAt == nil:
+	case r.commit == "" && r.liveAt == nil: // nothing is known of it, and it changed nothing
 	default:
 		b.manualDeploy(r, on)
 	}
 }
 
-// explained: the commit came with a change that has this deployment already.
-func (b *builder) explained(r *run, where map[string]*landing) bool {
-	on := b.onProductionBranch(r.repository, r.commit, first(r.startedAt, &r.createdAt).UTC())
-	return where[r.commit] != nil && (on == nil || *on)
-}
-
 // contents lists the landings that a run newly brings to its service: what lies
 // between the commit that was live and its own, told by a comparison, walked along
 // parents or, on one branch, counted off by the order of landings.
-func (b *builder) contents(r *run, where map[string]*landing, carried map[*landing]bool) []*landing {
+func (b *builder) contents(r *run, before string, where map[string]*landing, carried map[*landing]bool) []*landing {
 	h := b.history[r.repository]
 	if h == nil || r.commit == "" {
 		return nil
 	}
-	if shas, ok := b.between(r.previous, r.commit); ok {
+	if shas, ok := b.between(before, r.commit); ok {
 		var out []*landing
 		for _, l := range h.landings {
 			if shas[l.tip] || slices.ContainsFunc(l.direct, func(sha string) bool { return shas[sha] }) {
@@ -133,9 +135,9 @@ func (b *builder) contents(r *run, where map[string]*landing, carried map[*landi
 	}
 	end := slices.Index(h.landings, target)
 	start := end
-	if last := where[r.previous]; last != nil && last.branch == target.branch {
+	if last := where[before]; last != nil && last.branch == target.branch {
 		start = slices.Index(h.landings, last) + 1
-	} else if from := b.watchedSince(r); from != nil || r.previous != "" {
+	} else if from := b.watchedSince(r); from != nil || before != "" {
 		start = 0
 		for start < end && from != nil && h.landings[start].at.Before(*from) {
 			start++
@@ -186,9 +188,8 @@ func (b *builder) rollback(r *run, where map[string]*landing) {
 		}
 	}
 	if l := where[back.ToCommit]; l != nil && b.byLanding[l] != nil {
-		id := b.byLanding[l].change.ID
-		c.Links = []string{id}
-		back.TargetReview = b.opts.Outcomes[id]
+		b.targets[d] = b.byLanding[l]
+		c.Links = []string{b.byLanding[l].change.ID}
 	}
 	c.Rollback = back
 	c.Event = &engine.PlatformEvent{System: r.provider, Type: "rollback", Actor: d.cast.account(r.user), At: back.At, Scopes: []string{"application"}}
@@ -265,7 +266,7 @@ func (b *builder) manualDeploy(r *run, onBranch *bool) {
 // redeploy hangs a deployment of the commit that is live already on the
 // configuration change that caused it, else on the change that brought the commit;
 // without either it is a deployment nobody accounts for.
-func (b *builder) redeploy(r *run, where map[string]*landing) {
+func (b *builder) redeploy(r *run, on *bool, where map[string]*landing) {
 	var cause *draft
 	for _, d := range b.configs {
 		e := d.change.Event
@@ -280,7 +281,7 @@ func (b *builder) redeploy(r *run, where map[string]*landing) {
 		}
 	}
 	if cause == nil {
-		b.manualDeploy(r, b.onProductionBranch(r.repository, r.commit, r.moment()))
+		b.manualDeploy(r, on)
 		return
 	}
 	b.attach(r, cause)

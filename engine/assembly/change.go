@@ -12,7 +12,7 @@ import (
 // changes builds every change: it creates a draft for whatever could be one, hangs
 // the deployments on them, and completes each with records, checks and rules.
 func (a *assembler) changes() []*draft {
-	b := &builder{assembler: a, byLanding: map[*landing]*draft{}, byPull: map[string]*draft{}}
+	b := &builder{assembler: a, byLanding: map[*landing]*draft{}, byPull: map[string]*draft{}, details: map[*draft]detail{}, targets: map[*draft]*draft{}}
 	b.fromPulls()
 	b.fromPushes()
 	b.fromConfig()
@@ -23,6 +23,11 @@ func (a *assembler) changes() []*draft {
 	}
 	for _, d := range b.drafts {
 		b.relatedGrants(d, b.effective(d))
+	}
+	for _, d := range b.drafts {
+		if target := b.targets[d]; target != nil && b.opts.Review != nil {
+			d.change.Rollback.TargetReview = b.opts.Review(b.changeDossier(target))
+		}
 	}
 	slices.SortFunc(b.drafts, func(x, y *draft) int {
 		return cmp.Or(strings.Compare(x.change.ID, y.change.ID), strings.Compare(x.change.Kind, y.change.Kind))
@@ -37,6 +42,7 @@ type builder struct {
 	byPull    map[string]*draft
 	configs   []*draft
 	details   map[*draft]detail
+	targets   map[*draft]*draft // rollbacks to the change that they return to
 }
 
 // detail is what a draft was made from.
@@ -52,9 +58,6 @@ func (b *builder) draft(kind, id string, at time.Time, from detail) *draft {
 	d := &draft{change: engine.Change{Kind: kind, ID: id, Deployments: []engine.Deployment{}}, cast: newCast(b.roster)}
 	d.scope.span(at)
 	from.at = at
-	if b.details == nil {
-		b.details = map[*draft]detail{}
-	}
 	b.details[d] = from
 	b.drafts = append(b.drafts, d)
 	return d

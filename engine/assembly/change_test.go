@@ -189,7 +189,11 @@ func TestRollback(t *testing.T) {
 	same(t, "what it returns to", c.Links, []string{"acme/shop#412"})
 	same(t, "the pull request is not deployed again by it", ids(theChange(t, dossiers, "acme/shop#412").Deployments), []string{"dep-staging", "dep-live"})
 
-	known, _ := Assemble(events, directory(t), Options{At: at(now), Outcomes: map[string]string{"acme/shop#412": "compliant"}})
+	judge := func(d engine.Dossier) string {
+		same(t, "judged", d.Subject.ID, "acme/shop#412")
+		return ReviewOutcome(engine.Decision{Findings: []engine.Finding{{Control: "CM-4.B.1", Status: "pass"}, {Control: "CM-5.2", Status: "fail"}}})
+	}
+	known, _ := Assemble(events, directory(t), Options{At: at(now), Review: judge})
 	i := slices.IndexFunc(known, func(d engine.Dossier) bool { return d.Subject.ID == "render:dep-back" })
 	same(t, "review of the target", known[i].Change.Rollback.TargetReview, "compliant")
 }

@@ -54,6 +54,9 @@ func (a *assembler) commit(sha string, p *pull, d *draft) engine.Commit {
 	if out.MergeFromBase == nil && p != nil && a.isBaseMerge(c, p) {
 		out.MergeFromBase = ptr(true)
 	}
+	if out.Conflicts == nil && out.MergeFromBase != nil && *out.MergeFromBase && p != nil && a.apart(c, p) {
+		out.Conflicts = ptr(false)
+	}
 	for _, file := range c.Files {
 		if file.Additions != nil {
 			out.Additions = ptr(*file.Additions + deref(out.Additions))
@@ -81,6 +84,36 @@ func (a *assembler) isBaseMerge(c engine.CommitFact, p *pull) bool {
 	}
 	_, onBase := h.since[c.Parents[1]]
 	return onBase && h.production(p.base) && !slices.Contains(p.list.SHAs, c.Parents[1])
+}
+
+// apart proves that a merge from the base resolved no conflict: what it brought
+// from the base and what the pull request changes are different files. Whatever a
+// resolution had made of a file would be among the files of the pull request.
+func (a *assembler) apart(c engine.CommitFact, p *pull) bool {
+	if len(c.Parents) != 2 {
+		return false
+	}
+	own, ok := wholeFileList(a.fileLists[p.key])
+	brought, known := a.between(c.Parents[0], c.Parents[1])
+	if !ok || !own.Complete || !known {
+		return false
+	}
+	touched := map[string]bool{}
+	for sha := range brought {
+		key := sha
+		if l := a.landings[sha]; l != nil && l.pull != nil {
+			key = l.pull.key
+		}
+		list, ok := wholeFileList(a.fileLists[key])
+		if !ok || !list.Complete {
+			return false
+		}
+		for _, f := range list.Files {
+			touched[f.Path], touched[f.PreviousPath] = true, true
+		}
+	}
+	delete(touched, "")
+	return !slices.ContainsFunc(own.Files, func(f engine.FileFacts) bool { return touched[f.Path] || touched[f.PreviousPath] })
 }
 
 // messages are the commit messages of a pull request.

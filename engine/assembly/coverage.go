@@ -124,7 +124,8 @@ func (a *assembler) source(name string, s scope) engine.SourceStatus {
 	}
 	from, to := s.from, s.to
 	if from.IsZero() {
-		from, to = a.opts.At, a.opts.At
+		from = a.opts.At.Add(-a.opts.Freshness)
+		to = from
 	}
 	if s.open || name == "issues" || name == "attestations" || name == "scanner" {
 		to = a.opts.At.Add(-a.opts.Freshness)

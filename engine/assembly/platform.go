@@ -222,7 +222,7 @@ func (b *builder) accessDraft(kind string, f fact[engine.AccessFact], effect, en
 	} else if slices.Contains([]string{"console", "dashboard", "web", "ui"}, x.Via) {
 		d.change.Channel = "dashboard"
 	}
-	d.scope.names = append(d.scope.names, bareID(f.ID), x.Request)
+	d.scope.names = append(d.scope.names, compact([]string{bareID(f.ID), x.Request})...)
 	d.scope.service(system)
 }
 

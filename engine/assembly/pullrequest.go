@@ -239,7 +239,7 @@ func (a *assembler) labels(p *pull) []string {
 // complete: the event shows the whole pull request, not only that it was opened,
 // merged or closed.
 func complete(f fact[engine.PullRequestFact]) bool {
-	return f.Type == "change.updated" || f.Data.HeadSHA != "" || f.Data.Body != "" || len(f.Data.Labels) > 0
+	return f.Type == "change.updated" || f.Data.Action == "closed" || f.Data.Body != "" || len(f.Data.Labels) > 0
 }
 
 // enqueuer is who put the pull request into the merge queue for the merge.

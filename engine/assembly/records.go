@@ -172,7 +172,7 @@ func sharesCommit(named, shas []string) bool {
 // speaksOf reports whether a record names the change: its pull request, one of its
 // commits, its deployments or its id.
 func (r *record) speaksOf(d *draft, from detail) bool {
-	if slices.Contains(d.scope.names, r.Subject) || r.Subject == d.change.ID {
+	if r.Subject != "" && (slices.Contains(d.scope.names, r.Subject) || r.Subject == d.change.ID) {
 		return true
 	}
 	if p := from.pull; p != nil && (r.Repository == "" || r.Repository == p.repository) && slices.Contains(r.MentionsPullRequests, p.number) {
