@@ -52,9 +52,12 @@ content(text) := left if {
 	trim(left, " .!_*`-#[]()x\t\r\n") != ""
 }
 
-_stripped(text) := trim_space(no_headings) if {
+_stripped(text) := trim_space(no_labels) if {
 	no_comments := regex.replace(text, `(?s)<!--.*?(-->|$)`, "")
 	no_headings := regex.replace(no_comments, `(?m)^[ \t]*#{1,6}([ \t].*)?$`, "")
+
+	# "- Availability:" with nothing behind it is a heading, too.
+	no_labels := regex.replace(no_headings, `(?m)^[ \t>*+-]*[A-Za-z][A-Za-z ()/&]{0,40}[*_]*:[*_]*[ \t]*$`, "")
 }
 
 # reasoned: content that is more than "none", for what a level cannot answer.
