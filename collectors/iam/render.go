@@ -78,6 +78,8 @@ func (b *builder) renderAudit(item node) {
 		f.Confidence = "verified_email"
 	}
 	switch rec.str("actor.type") {
+	case "user":
+		f.Via = "dashboard"
 	case "rest_api": // shows the key's owner, if anybody
 		f.Via = "api_key"
 	case "system":
