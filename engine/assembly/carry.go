@@ -96,7 +96,7 @@ func (b *builder) production(r *run, on *bool, before string, where map[string]*
 			if r.liveAt != nil {
 				carried[l] = true
 			}
-			if d := b.byLanding[l]; d != nil {
+			if d := b.byLanding[l]; d != nil && (l.tip == r.commit || b.reaches(r, d)) {
 				b.attach(r, d)
 				attached = true
 			}
@@ -110,6 +110,35 @@ func (b *builder) production(r *run, on *bool, before string, where map[string]*
 	default:
 		b.manualDeploy(r, on)
 	}
+}
+
+// reaches reports whether a change can have an effect on the service of a run: one
+// of its files lies in the folder, or passes the build filter, by which the
+// platform decides what to build. Where either is unknown, it does.
+func (b *builder) reaches(r *run, d *draft) bool {
+	s := b.serviceFacts[r.serviceID].Data
+	paths := b.dir.service(r.serviceID, r.service).Paths
+	if len(paths) == 0 {
+		paths = s.Paths
+	}
+	if len(paths) == 0 && s.RootDir != "" {
+		paths = []string{s.RootDir}
+	}
+	truncated := d.change.FilesTruncated != nil && *d.change.FilesTruncated
+	if len(paths) == 0 && len(s.IgnoredPaths) == 0 || len(d.change.Files) == 0 || truncated || d.scope.missing["github"]["files"] != "" {
+		return true
+	}
+	matching := func(patterns []string, path string) bool {
+		return slices.ContainsFunc(patterns, func(p string) bool { return matchesPath(p, path) })
+	}
+	return slices.ContainsFunc(d.change.Files, func(f engine.ChangedFile) bool {
+		for _, path := range []string{f.Path, f.PreviousPath} {
+			if path != "" && (len(paths) == 0 || matching(paths, path)) && !matching(s.IgnoredPaths, path) {
+				return true
+			}
+		}
+		return false
+	})
 }
 
 // contents lists the landings that a run newly brings to its service: what lies
