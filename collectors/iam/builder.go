@@ -3,6 +3,7 @@ package iam
 import (
 	"cmp"
 	"fmt"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -66,6 +67,9 @@ func (b *builder) changed(changes ...change) {
 		f := c.fact
 		f.System = cmp.Or(f.System, c.provider)
 		f.ActorKind, f.Confidence, f.Via = cmp.Or(c.actor.kind, "unknown"), cmp.Or(c.actor.confidence, "none"), c.actor.via
+		if _, err := netip.ParseAddr(f.SourceIP); err != nil {
+			f.SourceIP = "" // a service's name, "private", or nothing
+		}
 		if f.Permission != nil && *f.Permission == (engine.AccessFactPermission{}) {
 			f.Permission = nil
 		}

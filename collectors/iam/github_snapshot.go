@@ -116,8 +116,7 @@ func (b *builder) githubHolds(noun, scope string, f engine.HolderFact) {
 	b.holds(noun, scope+"/"+f.Holder.Account, f)
 }
 
-// githubGraph maps GraphQL answers about an organisation: members with role, and
-// the identities that single sign-on has linked.
+// githubGraph maps the GraphQL answer about an organisation's members and roles.
 func (b *builder) githubGraph(org node) {
 	scope := strings.TrimSpace("organisation " + org.str("login"))
 	for i, e := range org.list("membersWithRole.edges") {
@@ -132,20 +131,8 @@ func (b *builder) githubGraph(org node) {
 	if org.has("membersWithRole") {
 		b.covered("members", "")
 	}
-	for i, e := range org.list("samlIdentityProvider.externalIdentities.edges") {
-		b.where = fmt.Sprintf("/data/organization/samlIdentityProvider/externalIdentities/edges/%d", i)
-		n := e.get("node")
-		name := strings.ToLower(n.first("samlIdentity.nameId", "scimIdentity.username"))
-		login := n.str("user.login")
-		if login == "" { // provisioned, never linked: proves nothing about any account
-			b.rec.Ignore("github identity without account")
-			continue
-		}
-		f := engine.HolderFact{System: "github", Scope: scope, Holder: githubHolder(n.get("user"))}
-		if emailLike.MatchString(name) {
-			f.Holder.Email = name
-		}
-		b.holds("identity", scope+"/"+login, f)
+	if n := len(org.list("samlIdentityProvider.externalIdentities.edges")); n > 0 {
+		b.rec.Ignore("github identity links") // who is who is the directory's to say
 	}
 	if !org.has("membersWithRole") && !org.has("samlIdentityProvider") {
 		b.rec.Ignore("github organization answer")

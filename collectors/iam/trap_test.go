@@ -525,7 +525,7 @@ func TestGCPTraps(t *testing.T) {
 	}
 }
 
-// TestEntraTraps: trap 19. TestGoogle: trap 20.
+// TestEntraTraps: trap 19.
 func TestEntraTraps(t *testing.T) {
 	audit := func(activity, properties string) collectors.Payload {
 		return collectors.Payload{Bytes: []byte(`{"value":[{"id":"a","activityDisplayName":"` + activity + `","activityDateTime":"2026-03-01T10:00:00.1234567Z","result":"success",
@@ -555,6 +555,7 @@ func TestEntraTraps(t *testing.T) {
 	}
 }
 
+// TestGoogleSeveralEvents: trap 20.
 func TestGoogleSeveralEvents(t *testing.T) {
 	events, facts := changes(t, collectors.Payload{Bytes: []byte(`{"kind":"admin#reports#activities","items":[{"id":{"time":"2026-03-01T10:00:00Z","uniqueQualifier":"-1","applicationName":"admin","customerId":"C"},
 		"actor":{"callerType":"USER","email":"ada@acme.example","profileId":"1"},"events":[
