@@ -2,6 +2,7 @@ package iam
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -45,6 +46,14 @@ type change struct {
 func (b *builder) fault(record string, err error) {
 	b.broken++
 	b.rec.Fault(record, err)
+}
+
+// incomplete is the fault of a record without what identifies or dates it.
+func incomplete(what string, err error) error {
+	if err == nil {
+		return errors.New(what)
+	}
+	return fmt.Errorf("%s: %w", what, err)
 }
 
 // add keeps the first event of an id: some sources write a record twice into

@@ -94,7 +94,7 @@ func (b *builder) entraAudit(rec node) {
 	id, activity := rec.str("id"), rec.first("activityDisplayName", "operationName")
 	at, err := rec.instant("activityDateTime")
 	if id == "" || activity == "" || err != nil {
-		b.fault(b.where, errors.Join(errors.New("no directory audit: id, activityDisplayName or activityDateTime is absent"), err))
+		b.fault(b.where, incomplete("no directory audit: id, activityDisplayName or activityDateTime is absent", err))
 		return
 	}
 	low := strings.ToLower(activity)

@@ -2,7 +2,6 @@ package iam
 
 import (
 	"cmp"
-	"errors"
 	"regexp"
 	"slices"
 	"strings"
@@ -96,7 +95,7 @@ func (b *builder) gcpEntry(rec node) {
 	at, err := rec.instant("timestamp")
 	insert := rec.str("insertId")
 	if err != nil || insert == "" {
-		b.fault(b.where, errors.Join(errors.New("no log entry: timestamp or insertId is absent"), err))
+		b.fault(b.where, incomplete("no log entry: timestamp or insertId is absent", err))
 		return
 	}
 	r := gcpRecord{node: p}

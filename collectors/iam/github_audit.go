@@ -3,7 +3,6 @@ package iam
 import (
 	"cmp"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -16,7 +15,7 @@ func (b *builder) githubAudit(rec node) {
 	action := rec.str("action")
 	at, err := cmp.Or(rec.key("@timestamp"), rec.get("created_at")).instant("")
 	if action == "" || err != nil {
-		b.fault(b.where, errors.Join(errors.New("no audit-log record: action or created_at is absent"), err))
+		b.fault(b.where, incomplete("no audit-log record: action or created_at is absent", err))
 		return
 	}
 	rule, known := githubRules[action]

@@ -90,7 +90,7 @@ func (b *builder) googleActivity(rec node) {
 	at, err := rec.instant("id.time")
 	qualifier := rec.str("id.uniqueQualifier")
 	if err != nil || qualifier == "" {
-		b.fault(b.where, errors.Join(errors.New("no activity: id.time or id.uniqueQualifier is absent"), err))
+		b.fault(b.where, incomplete("no activity: id.time or id.uniqueQualifier is absent", err))
 		return
 	}
 	id := strings.Join([]string{"google", rec.str("id.applicationName"), rec.str("id.time"), qualifier}, ":")

@@ -128,7 +128,7 @@ func (b *builder) oktaEvent(rec node) {
 	id, eventType := rec.str("uuid"), rec.str("eventType")
 	at, err := rec.instant("published")
 	if id == "" || eventType == "" || err != nil {
-		b.fault(b.where, errors.Join(errors.New("no LogEvent: uuid, eventType or published is absent"), err))
+		b.fault(b.where, incomplete("no LogEvent: uuid, eventType or published is absent", err))
 		return
 	}
 	rule, known := oktaRuleOf(eventType)

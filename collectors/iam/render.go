@@ -52,7 +52,7 @@ func (b *builder) renderAudit(item node) {
 	id, name := rec.str("id"), rec.str("event")
 	at, err := rec.instant("timestamp")
 	if id == "" || name == "" || err != nil {
-		b.fault(b.where, errors.Join(errors.New("no audit entry: id, event or timestamp is absent"), err))
+		b.fault(b.where, incomplete("no audit entry: id, event or timestamp is absent", err))
 		return
 	}
 	row, known := renderRoleEvents[name]
