@@ -242,11 +242,18 @@ func (m *mapper) environment(rt route, raw json.RawMessage) error {
 func (m *mapper) collaborator(rt route, raw json.RawMessage) error {
 	var c struct {
 		user
-		Permission string `json:"permission"`
-		User       *user  `json:"user"`
+		Permission  string          `json:"permission"`
+		Permissions map[string]bool `json:"permissions"`
+		User        *user           `json:"user"`
 	}
 	if err := json.Unmarshal(raw, &c); err != nil {
 		return err
+	}
+	// A role of the organisation's own has one of GitHub's below it.
+	for _, right := range []string{"pull", "triage", "push", "maintain", "admin"} {
+		if c.Permissions[right] && c.User == nil {
+			c.Permission = right
+		}
 	}
 	who := &c.user
 	if c.User != nil {

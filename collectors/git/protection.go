@@ -255,11 +255,17 @@ func (r ruleset) facts() engine.ProtectionFacts {
 	return s
 }
 
-// branches are the branches a ruleset names, as patterns; ~DEFAULT_BRANCH and
-// ~ALL stand for themselves.
-func (r ruleset) branches() []string {
+// branches are the branches a ruleset names, as patterns. ~DEFAULT_BRANCH stands
+// for itself where the default branch is not known.
+func (r ruleset) branches(defaultBranch string) []string {
 	var all []string
 	for _, include := range nonEmpty(r.Conditions.Ref.Include) {
+		switch {
+		case include == "~ALL":
+			include = "*"
+		case include == "~DEFAULT_BRANCH" && defaultBranch != "":
+			include = defaultBranch
+		}
 		all = append(all, strings.TrimPrefix(include, "refs/heads/"))
 	}
 	return all
@@ -301,7 +307,7 @@ func (m *mapper) ruleset(rt route, raw json.RawMessage) error {
 		return nil
 	}
 	state := r.facts()
-	for _, branch := range r.branches() {
+	for _, branch := range r.branches("") {
 		m.observeProtection(rt, r.UpdatedAt.Time, engine.ProtectionStateFact{Repository: rt.repo, Branch: branch, Kind: "ruleset",
 			Name: r.Name, Action: r.Enforcement, State: &state, Detail: r.detail()})
 	}
@@ -527,7 +533,7 @@ func (m *mapper) repositoryRuleset(d delivery, raw json.RawMessage) error {
 	default:
 		f.After = &now
 	}
-	branches := r.branches()
+	branches := r.branches(d.Repository.DefaultBranch)
 	if len(branches) == 0 {
 		branches = []string{""}
 	}
@@ -537,12 +543,18 @@ func (m *mapper) repositoryRuleset(d delivery, raw json.RawMessage) error {
 	return nil
 }
 
-// protectionSwitched maps the delivery that all protection of a repository was
-// switched off or on.
-func (m *mapper) protectionSwitched(d delivery) error {
+// protectionSwitched maps the delivery that all classic protection of a
+// repository was switched off or on again, to what it does not say.
+func (m *mapper) protectionSwitched(d delivery, _ json.RawMessage) error {
 	if d.Repository.FullName == "" {
 		return fmt.Errorf("%s without repository", d.event)
 	}
-	m.changeProtection(d, time.Time{}, engine.ProtectionStateFact{Repository: d.Repository.FullName, Kind: d.event, Action: d.Action})
+	f := engine.ProtectionStateFact{Repository: d.Repository.FullName, Kind: "branch_protection", Action: d.Action,
+		Detail: "all branch protection " + d.Action}
+	if d.Action == "disabled" {
+		none := rulesFacts(nil)
+		f.After = &none
+	}
+	m.changeProtection(d, time.Time{}, f)
 	return nil
 }

@@ -99,7 +99,7 @@ func (m *mapper) pullRequest(raw json.RawMessage, v pullView) error {
 	if m.isAgent(author) {
 		for i := range p.Assignees {
 			if a := p.Assignees[i].account(); a != nil && !m.isAgent(a) {
-				m.operated(id+":operator:"+string(p.Assignees[i].ID)+a.Account, p.CreatedAt.Time, v.repo, p.Number, *a, author, "assignee")
+				m.operated(id+":operator:"+firstOf(a.ID, a.Account), p.CreatedAt.Time, v.repo, p.Number, *a, author, "assignee")
 			}
 		}
 	}

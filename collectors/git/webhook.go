@@ -39,9 +39,7 @@ func deliveries() map[string]func(*mapper, delivery, json.RawMessage) error {
 		"repository":                      (*mapper).repositoryDelivery,
 		"branch_protection_rule":          (*mapper).branchProtectionRule,
 		"repository_ruleset":              (*mapper).repositoryRuleset,
-		"branch_protection_configuration": func(m *mapper, d delivery, _ json.RawMessage) error { return m.protectionSwitched(d) },
-		"security_and_analysis":           (*mapper).scannersSwitched,
-		"meta":                            (*mapper).metaDelivery,
+		"branch_protection_configuration": (*mapper).protectionSwitched,
 		"check_run":                       inner("check_run", (*mapper).checkRun),
 		"workflow_run":                    inner("workflow_run", (*mapper).workflowRun),
 		"dependabot_alert":                inner("alert", (*mapper).dependabotAlert),
@@ -76,7 +74,7 @@ func fieldOf(raw json.RawMessage, field string) (json.RawMessage, error) {
 // delivery maps one webhook delivery.
 func (m *mapper) delivery(event string, raw json.RawMessage) {
 	if event == "" {
-		event = eventName("", raw)
+		event = firstOf(eventName("", raw), "of another system")
 	}
 	d := delivery{event: event}
 	if err := json.Unmarshal(raw, &d); err != nil {
@@ -319,7 +317,21 @@ func (m *mapper) issueDelivery(d delivery, raw json.RawMessage) error {
 		m.Ignore("webhook issues " + d.Action)
 		return nil
 	}
-	return m.issueSeen(d.Repository.FullName, d.Sender.account(), i)
+	if err := m.issueSeen(d.Repository.FullName, d.Sender.account(), i); err != nil {
+		return err
+	}
+	var w struct {
+		Issue    issue `json:"issue"`
+		Assignee *user `json:"assignee"`
+	}
+	if err := json.Unmarshal(raw, &w); err != nil {
+		return err
+	}
+	// An agent that is set to an issue opens the pull request by itself.
+	rt := route{repo: d.Repository.FullName, number: w.Issue.Number}
+	id := fmt.Sprintf("issue:%s:%s:%s", w.Issue.ID, d.Action, w.Issue.UpdatedAt.Format(time.RFC3339))
+	m.steered(id, rt, d.Action, w.Issue.UpdatedAt.Time, d.Sender.account(), w.Assignee.account())
+	return nil
 }
 
 // commentDelivery leaves out comments that somebody else than their author
@@ -440,57 +452,5 @@ func (m *mapper) repositoryDelivery(d delivery, raw json.RawMessage) error {
 		return nil
 	}
 	m.defaultBranch(d.Repository, d.Sender.account())
-	return nil
-}
-
-// scannersSwitched maps a change of a repository's security features.
-func (m *mapper) scannersSwitched(d delivery, raw json.RawMessage) error {
-	type feature struct {
-		Status string `json:"status"`
-	}
-	var w struct {
-		Changes struct {
-			From struct {
-				Features map[string]feature `json:"security_and_analysis"`
-			} `json:"from"`
-		} `json:"changes"`
-		Repository struct {
-			Features map[string]feature `json:"security_and_analysis"`
-		} `json:"repository"`
-	}
-	if err := json.Unmarshal(raw, &w); err != nil {
-		return err
-	}
-	var parts []string
-	for name, was := range w.Changes.From.Features {
-		part := name + " was " + was.Status
-		if now, ok := w.Repository.Features[name]; ok {
-			part += ", is " + now.Status
-		}
-		parts = append(parts, part)
-	}
-	slices.Sort(parts)
-	if d.Repository.FullName == "" {
-		return errors.New("security_and_analysis without repository")
-	}
-	m.changeProtection(d, time.Time{}, engine.ProtectionStateFact{Repository: d.Repository.FullName, Kind: d.event,
-		Action: "changed", Detail: strings.Join(parts, "; ")})
-	return nil
-}
-
-// metaDelivery maps the end of a webhook: from then on deliveries are missing.
-func (m *mapper) metaDelivery(d delivery, raw json.RawMessage) error {
-	var w struct {
-		ID ident `json:"hook_id"`
-	}
-	if err := json.Unmarshal(raw, &w); err != nil {
-		return err
-	}
-	if d.Action != "deleted" || d.Repository.FullName == "" {
-		m.Ignore("webhook meta " + d.Action)
-		return nil
-	}
-	m.changeProtection(d, time.Time{}, engine.ProtectionStateFact{Repository: d.Repository.FullName, Kind: "webhook",
-		Name: string(w.ID), Action: d.Action})
 	return nil
 }
