@@ -104,8 +104,9 @@ type RiskText struct {
 }
 
 // Documentation is: The documentation as of the merge. raw is the text as written.
+// The text was read, so an empty description is the fact that there is none.
 type Documentation struct {
-	Description string    `json:"description,omitempty"`
+	Description string    `json:"description"`
 	Risk        *RiskText `json:"risk,omitempty"`
 	Rollback    string    `json:"rollback,omitempty"`
 	Raw         string    `json:"raw,omitempty"`
