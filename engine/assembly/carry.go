@@ -2,6 +2,7 @@ package assembly
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/changevouch/changevouch/engine"
@@ -138,6 +139,52 @@ func (b *builder) reaches(r *run, d *draft) bool {
 			}
 		}
 		return false
+	})
+}
+
+// deliver hangs a deployment on the changes that touch its service; where none
+// does, on the one whose commit it is.
+func (b *builder) deliver(r *run, brought []*draft, where map[string]*landing) {
+	delivered := false
+	for _, d := range brought {
+		if b.touches(d, r) {
+			b.attach(r, d)
+			delivered = true
+		}
+	}
+	if delivered || len(brought) == 0 {
+		return
+	}
+	own := brought[len(brought)-1]
+	if l := where[r.commit]; l != nil && b.byLanding[l] != nil {
+		own = b.byLanding[l]
+	}
+	b.attach(r, own)
+}
+
+// touches reports whether a change has files of a service, by the paths that the
+// directory or the service itself names. What is not known counts as touched.
+func (b *builder) touches(d *draft, r *run) bool {
+	observed, entry := b.serviceFacts[r.serviceID].Data, b.dir.service(r.serviceID, r.service)
+	paths := first2(entry.Paths, observed.Paths)
+	root := strings.Trim(observed.RootDir, "/")
+	unknown := len(d.change.Files) == 0 || (d.change.FilesTruncated != nil && *d.change.FilesTruncated)
+	if unknown || (len(paths) == 0 && root == "" && len(observed.IgnoredPaths) == 0) {
+		return true
+	}
+	under := func(patterns []string, path string) bool {
+		return slices.ContainsFunc(patterns, func(p string) bool { return matchesPath(p, path) })
+	}
+	return slices.ContainsFunc(d.change.Files, func(f engine.ChangedFile) bool {
+		return slices.ContainsFunc([]string{f.Path, f.PreviousPath}, func(path string) bool {
+			switch {
+			case path == "" || under(observed.IgnoredPaths, path):
+				return false
+			case len(paths) > 0:
+				return under(paths, path)
+			}
+			return root == "" || matchesPath(root, path)
+		})
 	})
 }
 

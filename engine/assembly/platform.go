@@ -216,10 +216,9 @@ func (b *builder) accessDraft(kind string, f fact[engine.AccessFact], effect, en
 		e.Elevation = b.elevation(f)
 	}
 	d.change.Event, d.change.Environment = e, first(environment, production)
-	d.change.Channel = "unknown"
-	if slices.Contains([]string{"api", "api_key", "rest_api", "cli", "sdk", "terraform"}, x.Via) {
-		d.change.Channel = "api"
-	} else if slices.Contains([]string{"console", "dashboard", "web", "ui"}, x.Via) {
+	// What a platform's own log records went through the platform.
+	d.change.Channel = "api"
+	if slices.Contains([]string{"console", "dashboard", "web", "ui"}, x.Via) {
 		d.change.Channel = "dashboard"
 	}
 	d.scope.names = append(d.scope.names, compact([]string{bareID(f.ID), x.Request})...)
