@@ -133,28 +133,37 @@ func members(object json.RawMessage) (keys []string, values []json.RawMessage) {
 
 // headline says in a few words of the dossier's own what its subject is, or "".
 func headline(dossier []byte) string {
-	text := func(pointer string) string {
-		v, ok := resolve(dossier, pointer)
-		if !ok || v[0] != '"' {
-			return ""
+	var d struct {
+		Change struct {
+			Kind        string
+			PullRequest struct{ Title string } `json:"pull_request"`
+			Message     string                 `json:"commit_message"`
+			Event       struct{ Type, Detail string }
+			Deployments []struct{ Service string }
 		}
-		var s string
-		if json.Unmarshal(v, &s) != nil {
-			return ""
-		}
-		first, _, _ := strings.Cut(strings.TrimSpace(s), "\n")
-		return Printable(strings.TrimSpace(first))
+		Finding    struct{ Package string }
+		Alert      struct{ Title string }
+		Posture    struct{ Service, Environment string }
+		Deployment struct{ Service string }
 	}
-	if title := cmp.Or(text("/change/pull_request/title"), text("/finding/package"), text("/alert/title"),
-		text("/posture/service"), text("/posture/environment"), text("/deployment/service")); title != "" {
-		return title
+	if json.Unmarshal(dossier, &d) != nil {
+		return ""
 	}
-	words := strings.ReplaceAll(text("/change/kind"), "_", " ")
-	if service := text("/change/deployments/0/service"); service != "" {
-		words += " of " + service
+	if title := cmp.Or(d.Change.PullRequest.Title, d.Finding.Package, d.Alert.Title,
+		d.Posture.Service, d.Posture.Environment, d.Deployment.Service); title != "" {
+		return firstLine(title)
 	}
-	if said := cmp.Or(text("/change/commit_message"), text("/change/event/detail"), text("/change/event/type")); said != "" {
+	words := strings.ReplaceAll(d.Change.Kind, "_", " ")
+	if len(d.Change.Deployments) > 0 && d.Change.Deployments[0].Service != "" {
+		words += " of " + d.Change.Deployments[0].Service
+	}
+	if said := cmp.Or(d.Change.Message, d.Change.Event.Detail, d.Change.Event.Type); said != "" {
 		words += ": " + said
 	}
-	return strings.TrimSpace(strings.TrimPrefix(words, ": "))
+	return firstLine(words)
+}
+
+func firstLine(s string) string {
+	first, _, _ := strings.Cut(strings.TrimSpace(s), "\n")
+	return Printable(strings.TrimSpace(first))
 }

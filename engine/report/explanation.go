@@ -30,12 +30,12 @@ func (e *explanation) End(s Summary) error { return e.footer(s) }
 
 func (e *explanation) heading(b *bytes.Buffer, j Judgement) {
 	d := j.Decision
-	subject := Printable(d.Subject.Type + " " + d.Subject.ID)
+	subject := label(d.Subject.Type) + " " + Printable(d.Subject.ID)
 	fmt.Fprintf(b, "%s  %s\n", e.token(d.Outcome, symbol(d.Outcome)+" "+label(d.Outcome)), e.bold(subject))
 	if h := headline(j.Dossier); h != "" {
 		e.line(b, "what", h)
 	}
-	e.line(b, "class", because(class(d.Classification).String(), d.Classification.Reasons))
+	e.line(b, "class", because(class(d.Classification), d.Classification.Reasons))
 	if len(d.Classification.Scopes) > 0 {
 		e.line(b, "scopes", Printable(strings.Join(d.Classification.Scopes, ", ")))
 	}

@@ -52,7 +52,7 @@ func (m *markdown) row(b *bytes.Buffer, j Judgement) {
 	d := j.Decision
 	subject := markdownText(d.Subject.ID)
 	if d.Subject.Type != "change" {
-		subject = markdownText(d.Subject.Type) + " " + subject
+		subject = markdownText(label(d.Subject.Type)) + " " + subject
 	}
 	if h := headline(j.Dossier); h != "" {
 		subject += "<br>" + markdownText(shorten(h, 80))
@@ -68,7 +68,7 @@ func (m *markdown) row(b *bytes.Buffer, j Judgement) {
 		}
 	}
 	fmt.Fprintf(b, "| %s %s | %s | %s | %s | %s | %s | %s | %s |\n",
-		symbol(d.Outcome), markdownText(label(d.Outcome)), markdownText(class(d.Classification).String()),
+		symbol(d.Outcome), markdownText(label(d.Outcome)), markdownText(class(d.Classification)),
 		markdownText(d.Risk.Level), subject, markdownText(wrote), markdownText(approved), markdownText(deployed), strings.Join(why, "<br>"))
 }
 
@@ -79,7 +79,7 @@ func (m *markdown) section(b *bytes.Buffer, j Judgement) {
 		fmt.Fprintf(b, "%s\n\n", markdownText(h))
 	}
 	fmt.Fprintf(b, "Class %s, risk %s, judged as of %s.\n\n",
-		markdownText(class(d.Classification).String()), markdownText(d.Risk.Level), markdownText(d.EvaluatedAt))
+		markdownText(class(d.Classification)), markdownText(d.Risk.Level), markdownText(d.EvaluatedAt))
 	b.WriteString("| Status | Control | Clause | What was found | Reasons | Due | To do |\n| --- | --- | --- | --- | --- | --- | --- |\n")
 	for _, f := range byWeight(d.Findings) {
 		todo := ""

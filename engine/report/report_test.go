@@ -249,7 +249,7 @@ func TestForeignTextIsHarmless(t *testing.T) {
 
 func TestUnheardOfOutcomeLooksDoubtful(t *testing.T) {
 	got := render(t, "table", Options{}, []Judgement{{Decision: decision("a", "fine_really", finding("CM-1", "excellent", "why"))}})
-	if !strings.Contains(got, "? fine really") || !strings.Contains(got, "? CM-1 why") || strings.Contains(got, "✓") {
+	if !strings.Contains(got, "? fine really") || !strings.Contains(got, "? CM-1 Title of CM-1: why") || strings.Contains(got, "✓") {
 		t.Errorf("shown as:\n%s", got)
 	}
 }

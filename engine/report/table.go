@@ -1,54 +1,53 @@
 package report
 
 import (
+	"bytes"
 	"fmt"
 	"regexp"
 	"strings"
 
-	pretty "github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
 
 	"github.com/changevouch/changevouch/engine"
 )
 
 const (
-	rowsPerPage  = 200 // decisions kept until their columns are measured
-	reasonsShown = 5   // open findings listed in a row
-	gap          = 2   // blanks between columns
+	rowsPerPage   = 200 // decisions kept until their columns are measured
+	findingsShown = 5   // open findings listed below a decision
+	namesShown    = 2   // persons listed in a column
+	nameWidth     = 18  // columns of one person
+	gap           = "  "
+	leastSubject  = 24 // the people go below when the subject has less room
+	leastTitle    = 12 // a title goes below when it has less room
 )
 
-// column is a heading and the width below which it is not squeezed.
-type column struct {
-	name  string
-	least int
-}
+var headings = []string{"OUTCOME", "SUBJECT", "CLASS", "RISK", "WROTE", "APPROVED", "DEPLOYED"}
 
-var (
-	wideColumns = []column{
-		{"OUTCOME", 15}, {"CLASS", 10}, {"RISK", 6}, {"SUBJECT", 14},
-		{"WROTE", 7}, {"APPROVED", 8}, {"DEPLOYED", 8}, {"WHY", 20},
-	}
-	narrowColumns = []column{{"OUTCOME", 15}, {"SUBJECT", 12}, {"WHY", 12}}
-)
+// subjectColumn is the one column that gives way when the page is narrow.
+const subjectColumn = 1
 
-// longCommit finds commits written in full; a row shows the beginning.
-var longCommit = regexp.MustCompile(`\b([0-9a-f]{12})[0-9a-f]{28}\b`)
-
-// line is one line of a cell: printable text and its colour.
+// line is printable text of one colour.
 type line struct{ text, colour string }
 
-type cell []line
+// row is one decision: a cell for each heading, a title beside the subject, and
+// lines below.
+type row struct {
+	cells []line
+	title string
+	below []line
+}
 
-// table writes one row a decision, with a heading every rowsPerPage.
+// table writes one row a decision and below it what is not plainly compliant,
+// with headings every rowsPerPage.
 type table struct {
 	page
-	rows [][]cell
+	rows []row
 	any  bool
 }
 
 func (t *table) Add(j Judgement) error {
 	t.note(j.Decision)
-	t.rows = append(t.rows, t.row(j))
+	t.rows = append(t.rows, newRow(j))
 	if len(t.rows) == rowsPerPage {
 		return t.flush()
 	}
@@ -62,199 +61,218 @@ func (t *table) End(s Summary) error {
 	return t.footer(s)
 }
 
-// columns leaves the people to the subject's cell when the page is too narrow
-// for columns of their own.
-func (t *table) columns() []column {
-	least := gap * (len(wideColumns) - 1)
-	for _, c := range wideColumns {
-		least += c.least
-	}
-	if t.opt.Width > 0 && t.opt.Width < least {
-		return narrowColumns
-	}
-	return wideColumns
-}
+// longCommit finds commits written in full; a row shows the beginning.
+var longCommit = regexp.MustCompile(`\b([0-9a-f]{12})[0-9a-f]{28}\b`)
 
-func (t *table) row(j Judgement) []cell {
+func newRow(j Judgement) row {
 	d := j.Decision
-	outcome := cell{{symbol(d.Outcome) + " " + label(d.Outcome), colourOf(d.Outcome)}}
-	id := longCommit.ReplaceAllString(Printable(d.Subject.ID), "$1")
+	subject := longCommit.ReplaceAllString(Printable(d.Subject.ID), "$1")
 	if d.Subject.Type != "change" {
-		id = Printable(d.Subject.Type) + " " + id
+		subject = label(d.Subject.Type) + " " + subject
 	}
-	subject := cell{{text: id}}
-	if h := headline(j.Dossier); h != "" {
-		subject = append(subject, line{shorten(h, 60), dim})
+	r := row{
+		cells: []line{
+			{symbol(d.Outcome) + " " + short(d.Outcome), colourOf(d.Outcome)},
+			{text: subject}, {text: short(d.Classification.Type)}, {text: short(d.Risk.Level)}, {}, {}, {},
+		},
+		title: headline(j.Dossier),
 	}
-	var wrote, approved, deployed cell
 	if p := d.Parties; p != nil {
-		wrote, approved, deployed = cell{{text: persons(p.Authors)}}, cell{{text: persons(p.Approvers)}}, cell{{text: persons(p.Deployers)}}
-	}
-	if len(t.columns()) == len(narrowColumns) {
-		if d.Parties != nil {
-			subject = append(subject, line{"wrote " + wrote[0].text, dim}, line{"approved " + approved[0].text, dim}, line{"deployed " + deployed[0].text, dim})
+		for i, names := range [][]string{p.Authors, p.Approvers, p.Deployers} {
+			r.cells[4+i] = line{text: fewPersons(names)}
 		}
-		return []cell{outcome, subject, why(d)}
 	}
-	return []cell{outcome, class(d.Classification), {{text: Printable(d.Risk.Level)}}, subject, wrote, approved, deployed, why(d)}
+	if d.Classification.Type == engine.OutcomeOutOfScope {
+		r.cells[2].text = "-" // the outcome says it
+	}
+	if c := d.Classification; c.Provisional {
+		r.below = append(r.below, line{"the class is provisional", dim})
+	} else if c.Declared != "" && c.Declared != c.Type {
+		r.below = append(r.below, line{"declared " + label(c.Declared), dim})
+	}
+	if d.Outcome == engine.OutcomeOutOfScope && len(d.Classification.Reasons) > 0 {
+		r.below = append(r.below, line{Printable(strings.Join(d.Classification.Reasons, ", ")), dim})
+	}
+	r.below = append(r.below, why(d)...)
+	return r
 }
 
-func class(c engine.Classification) cell {
-	out := cell{{text: label(c.Type)}}
+// short is label for a narrow column: a word for what the symbol and the lines
+// below say in full, a dash for what does not apply.
+func short(token string) string {
+	switch token {
+	case engine.OutcomeCompliantWithWaiver:
+		return "waived"
+	case "n/a":
+		return "-"
+	default:
+		return label(token)
+	}
+}
+
+// fewPersons lists names as briefly as a column needs.
+func fewPersons(names []string) string {
+	if len(names) == 0 {
+		return "nobody"
+	}
+	var few []string
+	for _, name := range names[:min(len(names), namesShown)] {
+		few = append(few, shorten(Printable(name), nameWidth))
+	}
+	s := strings.Join(few, ", ")
+	if more := len(names) - namesShown; more > 0 {
+		s += fmt.Sprintf(" +%d", more)
+	}
+	return s
+}
+
+// class is the classification in words.
+func class(c engine.Classification) string {
+	s := label(c.Type)
 	if c.Provisional {
-		out = append(out, line{text: "provisional"})
+		s += ", provisional"
 	}
 	if c.Declared != "" && c.Declared != c.Type {
-		out = append(out, line{text: "declared " + label(c.Declared)})
+		s += ", declared " + label(c.Declared)
 	}
-	return out
-}
-
-// String joins the lines with commas.
-func (c cell) String() string {
-	parts := make([]string, len(c))
-	for i, l := range c {
-		parts[i] = l.text
-	}
-	return strings.Join(parts, ", ")
+	return s
 }
 
 // why lists the open findings, worst first, each with its reasons.
-func why(d engine.Decision) cell {
-	var out cell
+func why(d engine.Decision) []line {
+	var out []line
 	for _, f := range byWeight(d.Findings) {
-		if !open(f) {
-			continue
+		if open(f) {
+			out = append(out, line{oneLine(f), colourOf(f.Status)})
 		}
-		text := symbol(f.Status) + " " + Printable(f.Control)
-		switch {
-		case f.Status == engine.StatusWaived && f.Waiver != nil:
-			text += " waived by " + Printable(f.Waiver.ApprovedBy)
-		case len(f.Reasons) > 0:
-			text += " " + Printable(strings.Join(f.Reasons, ", "))
-		}
-		if f.Status == engine.StatusPending && f.DueAt != "" {
-			text += ", due " + Printable(f.DueAt)
-		}
-		out = append(out, line{text, colourOf(f.Status)})
 	}
-	if n := len(out); n > reasonsShown {
-		out = append(out[:reasonsShown-1], line{text: fmt.Sprintf("  and %d more", n-reasonsShown+1)})
-	}
-	if len(out) == 0 && d.Outcome == engine.OutcomeOutOfScope {
-		return cell{{Printable(strings.Join(d.Classification.Reasons, ", ")), dim}}
+	if n := len(out); n > findingsShown {
+		out = append(out[:findingsShown-1], line{text: fmt.Sprintf("and %d more", n-findingsShown+1)})
 	}
 	return out
 }
 
-// flush renders the rows gathered so far.
+// oneLine is one open finding in one line.
+func oneLine(f engine.Finding) string {
+	s := symbol(f.Status) + " " + Printable(strings.TrimSpace(f.Control+" "+f.Title))
+	var more []string
+	more = append(more, f.Reasons...)
+	if f.Status == engine.StatusWaived && f.Waiver != nil {
+		more = append(more, "waived by "+f.Waiver.ApprovedBy+" until "+f.Waiver.ExpiresAt)
+	}
+	if f.Status == engine.StatusPending && f.DueAt != "" {
+		more = append(more, "due "+f.DueAt)
+	}
+	return because(s, more)
+}
+
+// flush writes the rows gathered so far.
 func (t *table) flush() error {
 	if len(t.rows) == 0 {
 		return nil
 	}
-	w := pretty.NewWriter()
-	w.SetStyle(plainStyle)
-	columns := t.columns()
-	header := make(pretty.Row, len(columns))
-	for i, c := range columns {
-		header[i] = t.bold(c.name)
-	}
-	w.AppendHeader(header)
-	widths := t.widths(columns)
-	for _, row := range t.rows {
-		cells := make(pretty.Row, len(row))
-		for i, c := range row {
-			cells[i] = t.fold(c, widths[i])
-		}
-		w.AppendRow(cells)
-	}
-	t.rows = t.rows[:0]
-	lead := ""
+	var b bytes.Buffer
 	if t.any {
-		lead = "\n"
+		b.WriteString("\n")
 	}
 	t.any = true
-	return write(t.w, []byte(lead+trimLines(w.Render())+"\n\n"))
+	widths, shown := t.measure()
+	header := row{}
+	for _, h := range headings {
+		header.cells = append(header.cells, line{h, bold})
+	}
+	t.write(&b, header, widths, shown)
+	for _, r := range t.rows {
+		if p := r.cells[len(headings)-3:]; shown < len(headings) && p[0].text != "" {
+			people := fmt.Sprintf("wrote %s; approved %s; deployed %s", p[0].text, p[1].text, p[2].text)
+			r.below = append([]line{{people, dim}}, r.below...)
+		}
+		t.write(&b, r, widths, shown)
+	}
+	b.WriteString("\n")
+	t.rows = t.rows[:0]
+	return write(t.w, b.Bytes())
 }
 
-// fold breaks the lines of a cell at the width and paints them; what was broken
-// goes on two blanks further in.
-func (t *table) fold(c cell, width int) string {
-	var out []string
-	for _, l := range c {
-		lines := []string{l.text}
-		if text.StringWidth(l.text) > width {
-			first, _, _ := strings.Cut(text.WrapSoft(l.text, width), "\n")
-			first = strings.TrimRight(first, " ")
-			rest := strings.TrimSpace(strings.TrimPrefix(l.text, first))
-			lines = []string{first}
-			for more := range strings.SplitSeq(text.WrapSoft(rest, width-2), "\n") {
-				lines = append(lines, "  "+more)
+// measure gives the widths of the columns and how many of them are shown.
+func (t *table) measure() (widths []int, shown int) {
+	widths = make([]int, len(headings))
+	for i, h := range headings {
+		widths[i] = len(h)
+		for _, r := range t.rows {
+			n := text.StringWidth(r.cells[i].text)
+			if i == subjectColumn && r.title != "" {
+				n += len(gap) + text.StringWidth(r.title)
+			}
+			widths[i] = max(widths[i], n)
+		}
+	}
+	if t.opt.Width == 0 {
+		return widths, len(headings)
+	}
+	for _, shown = range []int{len(headings), 4, 2} {
+		room := t.opt.Width
+		for i, w := range widths[:shown] {
+			if i != subjectColumn {
+				room -= w + len(gap)
 			}
 		}
-		for _, s := range lines {
-			out = append(out, t.paint(l.colour, strings.TrimRight(s, " ")))
+		if room >= leastSubject {
+			widths[subjectColumn] = min(widths[subjectColumn], room)
+			return widths, shown
 		}
 	}
-	return strings.Join(out, "\n")
+	widths[subjectColumn] = leastSubject
+	return widths, shown
 }
 
-// widths measures the columns and squeezes the widest until all fit. The last
-// one counts half: why something failed is what people look for.
-func (t *table) widths(columns []column) []int {
-	widths := make([]int, len(columns))
-	for i, c := range columns {
-		widths[i] = len(c.name)
-		for _, row := range t.rows {
-			for _, l := range row[i] {
-				widths[i] = max(widths[i], text.StringWidth(l.text))
+// write lays out one row.
+func (t *table) write(b *bytes.Buffer, r row, widths []int, shown int) {
+	below := r.below
+	var out strings.Builder
+	for i, c := range r.cells[:shown] {
+		painted, width := t.paint(c.colour, c.text), text.StringWidth(c.text)
+		if i == subjectColumn {
+			id := shorten(c.text, max(widths[i], leastSubject))
+			painted, width = t.paint(c.colour, id), text.StringWidth(id)
+			switch room := widths[i] - width - len(gap); {
+			case r.title == "":
+			case room >= min(leastTitle, text.StringWidth(r.title)):
+				title := shorten(r.title, room)
+				painted += gap + t.paint(dim, title)
+				width += len(gap) + text.StringWidth(title)
+			default:
+				below = append([]line{{r.title, dim}}, below...)
+			}
+			if id != c.text {
+				below = append([]line{{c.text, dim}}, below...)
 			}
 		}
-	}
-	weight := func(i int) int {
-		switch {
-		case widths[i] <= columns[i].least:
-			return 0
-		case i == len(columns)-1:
-			return widths[i] / 2
-		default:
-			return widths[i]
+		out.WriteString(painted)
+		if i < shown-1 {
+			out.WriteString(strings.Repeat(" ", max(0, widths[i]-width)) + gap)
 		}
 	}
-	for t.opt.Width > 0 && total(widths) > t.opt.Width {
-		widest := 0
-		for i := range widths {
-			if weight(i) > weight(widest) {
-				widest = i
-			}
+	b.WriteString(strings.TrimRight(out.String(), " ") + "\n")
+	indent := strings.Repeat(" ", widths[0]+len(gap))
+	if t.opt.Width > 0 && t.opt.Width < 60 {
+		indent = gap
+	}
+	for _, l := range below {
+		t.wrapPainted(b, indent, l)
+	}
+}
+
+// wrapPainted writes a line below a row; what does not fit goes further in.
+func (t *table) wrapPainted(b *bytes.Buffer, indent string, l line) {
+	lines := []string{l.text}
+	if room := max(20, t.opt.Width-len(indent)-len(gap)); t.opt.Width > 0 {
+		lines = strings.Split(text.WrapSoft(l.text, room), "\n")
+	}
+	for i, s := range lines {
+		if i > 0 {
+			s = gap + s
 		}
-		if weight(widest) == 0 {
-			break
-		}
-		widths[widest]--
+		b.WriteString(indent + t.paint(l.colour, strings.TrimRight(s, " ")) + "\n")
 	}
-	return widths
-}
-
-func total(widths []int) int {
-	sum := gap * (len(widths) - 1)
-	for _, w := range widths {
-		sum += w
-	}
-	return sum
-}
-
-func trimLines(s string) string {
-	lines := strings.Split(s, "\n")
-	for i, l := range lines {
-		lines[i] = strings.TrimRight(l, " ")
-	}
-	return strings.Join(lines, "\n")
-}
-
-// plainStyle has no rules: columns are set apart by blanks alone.
-var plainStyle = pretty.Style{
-	Name:   "plain",
-	Box:    pretty.BoxStyle{PaddingRight: strings.Repeat(" ", gap)},
-	Format: pretty.FormatOptions{Header: text.FormatDefault},
 }
