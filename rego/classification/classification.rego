@@ -60,11 +60,15 @@ type := "out_of_scope" if {
 # standard: every condition of a registered procedure in force holds and the risk
 # is low. What was declared normal stays normal.
 standard if {
-	not declared in {"normal", "emergency"}
+	not _declared_otherwise
 	procedure.fits
 	not procedure.lapse(procedure.decisive)
 	risk.level == "low"
 }
+
+_declared_otherwise if declared in {"normal", "emergency"}
+
+_claims_more if declared in {"standard", "emergency"}
 
 reasons := out_of_scope if {
 	type == "out_of_scope"
@@ -98,7 +102,7 @@ _reasons contains $"declared standard, but the risk is {risk.level}" if {
 
 _reasons contains "neither standard nor an emergency" if {
 	type == "normal"
-	not declared in {"standard", "emergency"}
+	not _claims_more
 }
 
 # out_of_scope: the reasons why the change had no effect on production. What

@@ -13,6 +13,7 @@ import data.lib.change
 import data.lib.clock
 import data.lib.emergency
 import data.lib.evidence
+import data.lib.image
 
 decisive_at := change.effective_at if {
 	change.effective_at
@@ -35,26 +36,12 @@ problems contains {
 	"remediation": "Build the image in CI from a commit, by digest and with a provenance attestation.",
 } if {
 	some index, deployment in _images
-	not _has_provenance(deployment)
+	not image.proven(deployment)
 }
 
 _image_name(deployment) := deployment.image.ref if {
 	deployment.image.ref
 } else := "of unknown name"
-
-_has_provenance(deployment) if {
-	is_string(deployment.image.provenance)
-	not lower(deployment.image.provenance) in {"", "none", "missing", "unverified", "false", "absent"}
-}
-
-_has_provenance(deployment) if deployment.image.provenance == true
-
-_has_provenance(deployment) if {
-	is_object(deployment.image.provenance)
-	not deployment.image.provenance.verified == false
-	some field in ["commit", "source_commit", "sha", "revision", "git_commit"]
-	deployment.image.provenance[field]
-}
 
 _tracked_in_git contains pointer if {
 	change.from_git

@@ -11,6 +11,7 @@ package controls.cm_4_d_1
 import data.lib.change
 import data.lib.clock
 import data.lib.evidence
+import data.lib.image
 
 decisive_at := change.deploy_started_at if {
 	change.deploy_started_at
@@ -64,7 +65,7 @@ problems contains {
 } if {
 	some index, deployment in change.live
 	_is_image(deployment)
-	not _has_provenance(deployment.image)
+	not image.proven(deployment)
 }
 
 problems contains {
@@ -110,19 +111,6 @@ _is_image(deployment) if {
 _is_image(deployment) if {
 	deployment.image
 	not deployment.commit
-}
-
-_has_provenance(image) if {
-	is_string(image.provenance)
-	not lower(image.provenance) in {"", "none", "missing", "unverified", "false", "absent"}
-}
-
-_has_provenance(image) if image.provenance == true
-
-_has_provenance(image) if {
-	is_object(image.provenance)
-	count(image.provenance) > 0
-	not image.provenance.verified == false
 }
 
 _who(deployment) := deployment.user if {

@@ -39,14 +39,14 @@ _parties contains {"field": field, "account": input.change.event[field]} if {
 problems contains {
 	"status": "fail",
 	"reason": "acc.unauthorised",
-	"message": $"{people.label(review.system, party.account)}, the {party.field} of the grant, was not authorised at {clock.text(change.effective_at)}.",
+	"message": $"{people.label(review.system, party.account)}, the {party.field} of the grant, was not authorised at {clock.text(decisive_at)}.",
 	"evidence": {$"/change/event/{party.field}"},
 	"remediation": $"Revoke the access of {party.account}.",
 } if {
 	some party in _parties
 	person := review.person_of(party.account)
 	people.is_human(person)
-	not people.engaged(person, change.effective_at)
+	not people.engaged(person, decisive_at)
 }
 
 problems contains {

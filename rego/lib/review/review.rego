@@ -208,9 +208,11 @@ _weight := {"APPROVED": 0, "UNCLEAR": 1, "DISMISSED": 2, "CHANGES_REQUESTED": 3}
 objections[owner] := statement if {
 	some owner, statement in standing
 	statement.state == "CHANGES_REQUESTED"
-	not people.is_machine(person_of(statement.account))
+	not _is_machine(statement.account)
 	not _is_outsider(statement.account)
 }
+
+_is_machine(account) if people.is_machine(person_of(account))
 
 _is_outsider(account) if {
 	not person_of(account)

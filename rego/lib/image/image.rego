@@ -1,0 +1,20 @@
+# METADATA
+# title: Image
+# description: What ties a container image to a commit of the company (controls CM-4.A.1, CM-4.D.1).
+# scope: package
+package lib.image
+
+# proven: provenance names the commit that the image was built from.
+proven(deployment) if {
+	is_string(deployment.image.provenance)
+	not lower(deployment.image.provenance) in {"", "none", "missing", "unverified", "false", "absent", "unknown"}
+}
+
+proven(deployment) if deployment.image.provenance == true
+
+proven(deployment) if {
+	is_object(deployment.image.provenance)
+	not deployment.image.provenance.verified == false
+	some field in ["commit", "git_commit", "revision", "sha", "source_commit"]
+	deployment.image.provenance[field]
+}
