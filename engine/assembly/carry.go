@@ -93,15 +93,17 @@ func (b *builder) production(r *run, on *bool, before string, where map[string]*
 	}
 	attached := false
 	if !outside {
+		var brought []*draft
 		for _, l := range b.contents(r, before, where, carried) {
 			if r.liveAt != nil {
 				carried[l] = true
 			}
-			if d := b.byLanding[l]; d != nil && (l.tip == r.commit || b.reaches(r, d)) {
-				b.attach(r, d)
-				attached = true
+			if d := b.byLanding[l]; d != nil {
+				brought = append(brought, d)
 			}
 		}
+		attached = len(brought) > 0
+		b.deliver(r, brought, b.byLanding[where[r.commit]])
 	}
 	switch {
 	case attached && (on != nil || where[r.commit] != nil):
@@ -113,17 +115,32 @@ func (b *builder) production(r *run, on *bool, before string, where map[string]*
 	}
 }
 
+// deliver hangs a deployment on the changes that can reach its service; where none
+// can, on the one whose commit it is, so that no deployment goes unaccounted for.
+// A deployment that the platform started for a commit shows that the commit passed
+// the build filter.
+func (b *builder) deliver(r *run, brought []*draft, own *draft) {
+	delivered := false
+	for _, d := range brought {
+		if b.reaches(r, d) || (d == own && r.trigger == "new_commit") {
+			b.attach(r, d)
+			delivered = true
+		}
+	}
+	if !delivered && len(brought) > 0 {
+		b.attach(r, first(own, brought[len(brought)-1]))
+	}
+}
+
 // reaches reports whether a change can have an effect on the service of a run: one
-// of its files lies in the folder, or passes the build filter, by which the
-// platform decides what to build. Where either is unknown, it does.
+// of its files passes the paths of the directory or the build filter or lies in the
+// folder, by which the platform decides what to build. Where either is unknown, it
+// does.
 func (b *builder) reaches(r *run, d *draft) bool {
 	s := b.serviceFacts[r.serviceID].Data
-	paths := b.dir.service(r.serviceID, r.service).Paths
-	if len(paths) == 0 {
-		paths = s.Paths
-	}
-	if len(paths) == 0 && s.RootDir != "" {
-		paths = []string{s.RootDir}
+	paths := first2(b.dir.service(r.serviceID, r.service).Paths, s.Paths)
+	if root := strings.Trim(s.RootDir, "/"); len(paths) == 0 && root != "" {
+		paths = []string{root}
 	}
 	truncated := d.change.FilesTruncated != nil && *d.change.FilesTruncated
 	if len(paths) == 0 && len(s.IgnoredPaths) == 0 || len(d.change.Files) == 0 || truncated || d.scope.missing["github"]["files"] != "" {
@@ -133,57 +150,8 @@ func (b *builder) reaches(r *run, d *draft) bool {
 		return slices.ContainsFunc(patterns, func(p string) bool { return matchesPath(p, path) })
 	}
 	return slices.ContainsFunc(d.change.Files, func(f engine.ChangedFile) bool {
-		for _, path := range []string{f.Path, f.PreviousPath} {
-			if path != "" && (len(paths) == 0 || matching(paths, path)) && !matching(s.IgnoredPaths, path) {
-				return true
-			}
-		}
-		return false
-	})
-}
-
-// deliver hangs a deployment on the changes that touch its service; where none
-// does, on the one whose commit it is.
-func (b *builder) deliver(r *run, brought []*draft, where map[string]*landing) {
-	delivered := false
-	for _, d := range brought {
-		if b.touches(d, r) {
-			b.attach(r, d)
-			delivered = true
-		}
-	}
-	if delivered || len(brought) == 0 {
-		return
-	}
-	own := brought[len(brought)-1]
-	if l := where[r.commit]; l != nil && b.byLanding[l] != nil {
-		own = b.byLanding[l]
-	}
-	b.attach(r, own)
-}
-
-// touches reports whether a change has files of a service, by the paths that the
-// directory or the service itself names. What is not known counts as touched.
-func (b *builder) touches(d *draft, r *run) bool {
-	observed, entry := b.serviceFacts[r.serviceID].Data, b.dir.service(r.serviceID, r.service)
-	paths := first2(entry.Paths, observed.Paths)
-	root := strings.Trim(observed.RootDir, "/")
-	unknown := len(d.change.Files) == 0 || (d.change.FilesTruncated != nil && *d.change.FilesTruncated)
-	if unknown || (len(paths) == 0 && root == "" && len(observed.IgnoredPaths) == 0) {
-		return true
-	}
-	under := func(patterns []string, path string) bool {
-		return slices.ContainsFunc(patterns, func(p string) bool { return matchesPath(p, path) })
-	}
-	return slices.ContainsFunc(d.change.Files, func(f engine.ChangedFile) bool {
 		return slices.ContainsFunc([]string{f.Path, f.PreviousPath}, func(path string) bool {
-			switch {
-			case path == "" || under(observed.IgnoredPaths, path):
-				return false
-			case len(paths) > 0:
-				return under(paths, path)
-			}
-			return root == "" || matchesPath(root, path)
+			return path != "" && (len(paths) == 0 || matching(paths, path)) && !matching(s.IgnoredPaths, path)
 		})
 	})
 }

@@ -264,3 +264,34 @@ func TestEnvironmentKindByName(t *testing.T) {
 		same(t, name, a.kindOf("", "", name, "", "render"), want)
 	}
 }
+
+// One repository, several services: a deployment concerns the changes that can
+// reach its service.
+func TestBuildFilterDecidesWhomADeploymentConcerns(t *testing.T) {
+	service := func(f engine.ServiceFact) engine.Event {
+		f.ServiceID = "srv-api"
+		return tell("render:service:srv-api", "service.observed", "12:00", "", f)
+	}
+	later := pushed(second, merge, "11:30", false)
+	live := slices.IndexFunc(change(), func(e engine.Event) bool { return e.ID == "render:dep-live" })
+	rest := slices.Delete(change(), live, live+1)
+	for name, c := range map[string]struct {
+		service engine.ServiceFact
+		trigger string
+		pull    bool
+		push    bool
+	}{
+		"no filter":                   {engine.ServiceFact{}, "manual", true, true},
+		"filter that both pass":       {engine.ServiceFact{Paths: []string{"src/**"}}, "manual", true, true},
+		"filter that neither passes":  {engine.ServiceFact{Paths: []string{"web/**"}}, "manual", false, true},
+		"the platform says it passed": {engine.ServiceFact{IgnoredPaths: []string{"src/**"}}, "new_commit", false, true},
+		"folder":                      {engine.ServiceFact{RootDir: "src"}, "manual", true, true},
+		"folder of another part":      {engine.ServiceFact{RootDir: "/web/"}, "manual", false, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dossiers, _ := assemble(t, rest, later, []engine.Event{service(c.service), prod("dep-both", second, c.trigger, "11:31", "11:36", "")}, everything())
+			same(t, "pull request", slices.Contains(ids(theChange(t, dossiers, "acme/shop#412").Deployments), "dep-both"), c.pull)
+			same(t, "push", slices.Contains(ids(theChange(t, dossiers, "acme/shop@"+second).Deployments), "dep-both"), c.push)
+		})
+	}
+}
