@@ -242,7 +242,7 @@ func (r ruleset) facts() engine.ProtectionFacts {
 	if r.Bypass != nil {
 		binds := true
 		for _, a := range *r.Bypass {
-			s.BypassActors = append(s.BypassActors, strings.Join(nonEmpty([]string{a.Type, string(a.ID), a.Mode}), ":"))
+			s.BypassActors = append(s.BypassActors, strings.Join(nonEmpty([]string{firstOf(a.Type, "unknown"), string(a.ID), a.Mode}), ":"))
 			switch a.Type {
 			case "OrganizationAdmin", "EnterpriseOwner":
 				binds = false

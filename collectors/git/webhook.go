@@ -86,6 +86,10 @@ func (m *mapper) delivery(event string, raw json.RawMessage) {
 		m.Ignore(strings.TrimSpace("webhook " + event + " " + d.Action))
 		return
 	}
+	if d.Repository.FullName == "" && event != "repository_ruleset" { // an organisation's ruleset has none
+		m.Fault(strings.TrimSpace(event+" "+d.Action), errors.New("delivery without repository"))
+		return
+	}
 	if err := handle(m, d, raw); err != nil {
 		m.Fault(strings.TrimSpace(event+" "+d.Action), err)
 	}
