@@ -234,6 +234,9 @@ func (e expectation) compare(d engine.Decision) []string {
 	found := map[string]engine.Finding{}
 	for _, f := range d.Findings {
 		found[f.Control] = f
+		if f.Message == "" || strings.Contains(f.Message, "<undefined>") {
+			wrong = append(wrong, fmt.Sprintf("%s says nothing: %q", f.Control, f.Message))
+		}
 		_, listed := e.Findings[f.Control]
 		calm := f.Status == engine.StatusPass || f.Status == engine.StatusNotApplicable
 		if !listed && !calm && !slices.Contains(e.Tolerated, f.Control) {

@@ -137,6 +137,8 @@ _who := input.change.push.actor if {
 	input.change.push.actor
 } else := input.change.event.actor if {
 	input.change.event.actor
+} else := input.change.deployments[0].user if {
+	input.change.deployments[0].user
 } else := "an unknown actor"
 
 _pointers := change.pointers if {

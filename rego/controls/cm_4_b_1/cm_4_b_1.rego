@@ -69,10 +69,14 @@ _ask := $"Have {required} independent person(s) (not {concat(", ", _excluded)}) 
 
 # --- Production runs what was never merged ------------------------------------
 
+_version(deployment) := change.version(deployment) if {
+	change.version(deployment)
+} else := "a build without a commit"
+
 problems contains {
 	"status": "fail",
 	"reason": "rev.unmerged",
-	"message": $"Production was made to run {change.short(change.live[index].commit)}, which was never merged; nothing reviewed it.",
+	"message": $"Production was made to run {_version(change.live[index])}, which was never merged; nothing reviewed it.",
 	"evidence": {$"/change/deployments/{index}"},
 	"remediation": "Take the commit out of production, or have its pull request reviewed and merged.",
 } if {

@@ -147,7 +147,9 @@ _due := {"due_at": limit} if {
 	_status == "pending"
 } else := {}
 
-_shas := concat(", ", sort({change.short(sha) | some sha in _tested_shas}))
+_shas := concat(", ", sort({change.short(sha) | some sha in _tested_shas})) if {
+	count(_tested_shas) > 0
+} else := "what was deployed: no commit is known of it"
 
 # faults: why a required check does not count.
 _faults[name] := {"reason": "test.failed", "text": $"{name} ended with {_runs[_last[name]].conclusion} at {_runs[_last[name]].completed_at}", "evidence": {$"/change/checks/{_last[name]}"}} if {

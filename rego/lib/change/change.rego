@@ -153,7 +153,17 @@ name := $"pull request #{pull_request.number}" if {
 	input.change.event.type
 } else := $"the rollback to {short(input.change.rollback.to_commit)}" if {
 	input.change.rollback.to_commit
+} else := $"the deployment of {version(input.change.deployments[0])} to {input.change.deployments[0].service}" if {
+	version(input.change.deployments[0])
+	input.change.deployments[0].service
 } else := input.change.kind
+
+# version is what a deployment runs, in words.
+version(deployment) := short(deployment.commit) if {
+	deployment.commit
+} else := $"image {deployment.image.ref}" if {
+	deployment.image.ref
+}
 
 # The commits that hold what was merged: a test of one is a test of all. The
 # dossier says which trees are the same; without it head and merge commit count.
