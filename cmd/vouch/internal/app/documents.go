@@ -46,7 +46,8 @@ type Document struct {
 
 // OpenDocuments prepares the arguments of a command line; "-" is stdin. A
 // document without evaluated_at is given at, unless at is zero.
-func OpenDocuments(kind schemas.Name, args []string, stdin io.Reader, at time.Time) (*Documents, error) {
+// Standard input is read to its end, or until ctx ends.
+func OpenDocuments(ctx context.Context, kind schemas.Name, args []string, stdin io.Reader, at time.Time) (*Documents, error) {
 	if len(args) == 0 {
 		return nil, fmt.Errorf("no %s named: give files, folders, or - for standard input", kind)
 	}
@@ -63,7 +64,17 @@ func OpenDocuments(kind schemas.Name, args []string, stdin io.Reader, at time.Ti
 		return nil, fmt.Errorf("copy standard input: %w", err)
 	}
 	d.stdin = spool
-	if _, err := io.Copy(spool, stdin); err != nil {
+	copied := make(chan error, 1)
+	go func() {
+		_, err := io.Copy(spool, stdin)
+		copied <- err
+	}()
+	select {
+	case err = <-copied:
+	case <-ctx.Done(): // nobody can stop a read: it is left to end by itself
+		err = ctx.Err()
+	}
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("copy standard input: %w", err), d.Close())
 	}
 	return d, nil
@@ -132,8 +143,11 @@ func (d *Documents) walk(ctx context.Context, arg string, deliver func(Document)
 	if err != nil {
 		return plain(err)
 	}
-	if !info.IsDir() {
+	switch {
+	case info.Mode().IsRegular():
 		return file(ctx, arg, deliver)
+	case !info.IsDir():
+		return errors.New("neither a file nor a folder: give - and its content on standard input")
 	}
 	err = filepath.WalkDir(arg, func(path string, entry fs.DirEntry, err error) error {
 		switch {
@@ -273,6 +287,7 @@ func stream(ctx context.Context, origin string, r io.ReadSeeker, deliver func(Do
 			return err
 		}
 		start := dec.InputOffset()
+		counter.allow(start)
 		var value json.RawMessage
 		err := dec.Decode(&value)
 		if errors.Is(err, io.EOF) {
@@ -327,15 +342,22 @@ func isLines(r *bufio.Reader) (bool, error) {
 }
 
 // lineCounter remembers where line breaks were among the bytes that passed and
-// were not asked for yet.
+// were not asked for yet. It stops at a document that is too large.
 type lineCounter struct {
 	r      io.Reader
 	passed int64
+	limit  int64
 	breaks []int64
 	before int // breaks dropped
 }
 
+// allow lets one document pass that begins at an offset.
+func (c *lineCounter) allow(start int64) { c.limit = max(c.passed, start+schemas.MaxBytes+1) }
+
 func (c *lineCounter) Read(p []byte) (int, error) {
+	if c.passed > c.limit {
+		return 0, errTooLarge
+	}
 	n, err := c.r.Read(p)
 	for i, b := range p[:n] {
 		if b == '\n' {

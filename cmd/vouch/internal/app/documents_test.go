@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -21,7 +22,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func all(t *testing.T, stdin string, args ...string) []string {
 	t.Helper()
-	d, err := OpenDocuments(schemas.Dossier, args, strings.NewReader(stdin), time.Time{})
+	d, err := OpenDocuments(context.Background(), schemas.Dossier, args, strings.NewReader(stdin), time.Time{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,6 +74,38 @@ func TestStandardInput(t *testing.T) {
 	}
 }
 
+// A text without end is refused before it fills the memory.
+func TestStandardInputTooLarge(t *testing.T) {
+	for name, start := range map[string]string{"one value": "{\n\"a\":\n[", "one line": `{"a":"`} {
+		endless := io.MultiReader(strings.NewReader(start), strings.NewReader(strings.Repeat("1,\r ", schemas.MaxBytes/3)))
+		d, err := OpenDocuments(context.Background(), schemas.Dossier, []string{"-"}, endless, time.Time{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []error
+		for doc := range d.All(context.Background()) {
+			got = append(got, doc.Err)
+		}
+		if len(got) != 1 || !errors.Is(got[0], errTooLarge) {
+			t.Errorf("%s: %v", name, got)
+		}
+		d.Close()
+	}
+}
+
+func TestStandardInputIsInterruptible(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	r, w := io.Pipe()
+	defer w.Close()
+	ctx, cancel := context.WithCancel(context.Background())
+	time.AfterFunc(20*time.Millisecond, cancel)
+	_, err := OpenDocuments(ctx, schemas.Dossier, []string{"-"}, r, time.Time{})
+	left, _ := os.ReadDir(os.TempDir())
+	if !errors.Is(err, context.Canceled) || len(left) > 0 {
+		t.Errorf("error %v, left behind %v", err, left)
+	}
+}
+
 func TestFilesAndFolders(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for path, text := range map[string]string{
@@ -99,7 +132,7 @@ func TestFilesAndFolders(t *testing.T) {
 
 func TestOpenDocumentsRefuses(t *testing.T) {
 	for _, args := range [][]string{nil, {"-", "-"}} {
-		if d, err := OpenDocuments(schemas.Dossier, args, strings.NewReader("{}"), time.Time{}); err == nil {
+		if d, err := OpenDocuments(context.Background(), schemas.Dossier, args, strings.NewReader("{}"), time.Time{}); err == nil {
 			d.Close()
 			t.Errorf("%q is accepted", args)
 		}
@@ -243,7 +276,7 @@ func FuzzStream(f *testing.F) {
 	f.Add("{\"a\":1}\n{\"b\":\n")
 	f.Add("{\n}\n{\n}[")
 	f.Fuzz(func(t *testing.T, text string) {
-		d, err := OpenDocuments(schemas.Dossier, []string{"-"}, strings.NewReader(text), time.Time{})
+		d, err := OpenDocuments(context.Background(), schemas.Dossier, []string{"-"}, strings.NewReader(text), time.Time{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -58,7 +58,7 @@ func assemble(ctx context.Context, sys System, f assembleFlags) error {
 	if len(f.events) == 0 {
 		return errors.New("no events named: give --events FILE, or - for standard input")
 	}
-	docs, err := app.OpenDocuments(schemas.Event, f.events, sys.Stdin, time.Time{})
+	docs, err := app.OpenDocuments(ctx, schemas.Event, f.events, sys.Stdin, time.Time{})
 	if err != nil {
 		return err
 	}

@@ -67,7 +67,7 @@ func demo(ctx context.Context, sys System, f evalFlags, keep string) error {
 	if err := writeDossiers(file, dossiers); err != nil {
 		return err
 	}
-	docs, err := app.OpenDocuments(schemas.Dossier, []string{file}, sys.Stdin, time.Time{})
+	docs, err := app.OpenDocuments(ctx, schemas.Dossier, []string{file}, sys.Stdin, time.Time{})
 	if err != nil {
 		return err
 	}

@@ -42,7 +42,7 @@ one is wrong, every fault of every file is listed and nothing is decided.`,
 			if err != nil {
 				return err
 			}
-			dossiers, err := app.OpenDocuments(schemas.Dossier, args, sys.Stdin, at)
+			dossiers, err := app.OpenDocuments(cmd.Context(), schemas.Dossier, args, sys.Stdin, at)
 			if err != nil {
 				return err
 			}
