@@ -142,8 +142,7 @@ func (r *reading) file(ctx context.Context, name string, f io.Reader, exists fun
 	r.files++
 	b, err := contents(name, f)
 	if err != nil {
-		var cause *fs.PathError
-		if errors.As(err, &cause) {
+		if _, disk := errors.AsType[*fs.PathError](err); disk {
 			return fmt.Errorf("read recorded payloads: %s: %w", name, err)
 		}
 		r.faults = append(r.faults, Fault{Path: name, Err: err})

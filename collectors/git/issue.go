@@ -77,35 +77,35 @@ func (m *mapper) issueSeen(repo string, actor *engine.Account, raw json.RawMessa
 
 // issueFact reads the form of an issue. An incident without an answer about its
 // end is resolved when it was closed as completed.
-func (forms Forms) issueFact(repo string, i issue) engine.IssueFact {
-	f := engine.IssueFact{
+func (f Forms) issueFact(repo string, i issue) engine.IssueFact {
+	fact := engine.IssueFact{
 		Key: repo + "#" + strconv.Itoa(i.Number), Number: &i.Number, Repository: repo, Title: i.Title,
 		State: i.State, StateReason: i.StateReason, Author: i.User.orGhost(), Labels: labelNames(i.Labels),
 		CreatedAt: i.CreatedAt.Time, UpdatedAt: i.UpdatedAt.ptr(), ClosedAt: i.ClosedAt.ptr(), ClosedBy: i.ClosedBy.account(),
 	}
-	marks := f.Labels
+	marks := fact.Labels
 	if i.Type != nil {
 		marks = append(slices.Clone(marks), i.Type.Name)
 	}
-	f.Kind = forms.kind(marks)
-	s := forms.sections(i.Body)
+	fact.Kind = f.kind(marks)
+	s := f.sections(i.Body)
 	if len(s) > 0 {
-		f.Sections = s
+		fact.Sections = s
 	}
-	f.Description, f.Rollback, f.Severity = s["description"], s["rollback"], s["severity"]
+	fact.Description, fact.Rollback, fact.Severity = s["description"], s["rollback"], s["severity"]
 	if risk := (engine.RiskText{Availability: s["risk_availability"], Security: s["risk_security"], Data: s["risk_data"]}); risk != (engine.RiskText{}) {
-		f.Risk = &risk
+		fact.Risk = &risk
 	}
-	f.StartedAt, f.ResolvedAt, f.CompletedAt = formInstant(s["started_at"]), formInstant(s["resolved_at"]), formInstant(s["completed_at"])
-	if f.Kind == "incident" && f.ResolvedAt == nil && i.State == "closed" && (i.StateReason == "" || i.StateReason == "completed") {
-		f.ResolvedAt = i.ClosedAt.ptr()
+	fact.StartedAt, fact.ResolvedAt, fact.CompletedAt = formInstant(s["started_at"]), formInstant(s["resolved_at"]), formInstant(s["completed_at"])
+	if fact.Kind == "incident" && fact.ResolvedAt == nil && i.State == "closed" && (i.StateReason == "" || i.StateReason == "completed") {
+		fact.ResolvedAt = i.ClosedAt.ptr()
 	}
-	f.AffectedComponents = items(s["affected_components"])
-	f.Environment, f.Service, f.Decision, f.Subject = s["environment"], s["service"], s["decision"], s["subject"]
-	f.LimitedToIssue, f.Reviewer = yes(s["limited_to_issue"]), login(s["reviewer"])
-	f.MentionsCommits = mentionedCommits(i.Body)
-	f.MentionsPullRequests, f.MentionsIssues = mentioned(repo, i.Body, s["pull_request"])
-	return f
+	fact.AffectedComponents = items(s["affected_components"])
+	fact.Environment, fact.Service, fact.Decision, fact.Subject = s["environment"], s["service"], s["decision"], s["subject"]
+	fact.LimitedToIssue, fact.Reviewer = yes(s["limited_to_issue"]), login(s["reviewer"])
+	fact.MentionsCommits = mentionedCommits(i.Body)
+	fact.MentionsPullRequests, fact.MentionsIssues = mentioned(repo, i.Body, s["pull_request"])
+	return fact
 }
 
 // mentionedCommits are the full commit ids in a text, sorted.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -88,7 +89,7 @@ func (m *mapper) protection(rt route, raw json.RawMessage) error {
 	if p.Deletions != nil {
 		s.AllowDeletions = p.Deletions.Enabled
 	}
-	m.observeProtection(rt, time.Time{}, engine.ProtectionStateFact{Repository: rt.repo, Branch: rt.name, Kind: "branch_protection", State: &s})
+	m.observeProtection(time.Time{}, engine.ProtectionStateFact{Repository: rt.repo, Branch: rt.name, Kind: "branch_protection", State: &s})
 	return nil
 }
 
@@ -96,12 +97,12 @@ func (m *mapper) protection(rt route, raw json.RawMessage) error {
 // A plain "Not Found" would not say so.
 func (m *mapper) unprotected(rt route) {
 	no, zero := false, 0
-	m.observeProtection(rt, time.Time{}, engine.ProtectionStateFact{Repository: rt.repo, Branch: rt.name, Kind: "branch_protection",
+	m.observeProtection(time.Time{}, engine.ProtectionStateFact{Repository: rt.repo, Branch: rt.name, Kind: "branch_protection",
 		State: &engine.ProtectionFacts{PullRequestRequired: &no, RequiredApprovals: &zero}})
 	m.cover(answerKinds()["protection"], rt, nil, extent{complete: true})
 }
 
-func (m *mapper) observeProtection(rt route, at time.Time, f engine.ProtectionStateFact) {
+func (m *mapper) observeProtection(at time.Time, f engine.ProtectionStateFact) {
 	subject := branchSubject(f.Repository, f.Branch)
 	if f.Branch == "" {
 		subject = engine.Subject{Type: "repository", ID: f.Repository}
@@ -200,7 +201,7 @@ func (m *mapper) branchRules(rt route, elements []json.RawMessage, x extent) (st
 		return "", nil // a part of the rules would look weaker than they are
 	}
 	s := rulesFacts(rules)
-	m.observeProtection(rt, time.Time{}, engine.ProtectionStateFact{Repository: rt.repo, Branch: rt.name, Kind: "rules", State: &s})
+	m.observeProtection(time.Time{}, engine.ProtectionStateFact{Repository: rt.repo, Branch: rt.name, Kind: "rules", State: &s})
 	return "", nil
 }
 
@@ -308,7 +309,7 @@ func (m *mapper) ruleset(rt route, raw json.RawMessage) error {
 	}
 	state := r.facts()
 	for _, branch := range r.branches("") {
-		m.observeProtection(rt, r.UpdatedAt.Time, engine.ProtectionStateFact{Repository: rt.repo, Branch: branch, Kind: "ruleset",
+		m.observeProtection(r.UpdatedAt.Time, engine.ProtectionStateFact{Repository: rt.repo, Branch: branch, Kind: "ruleset",
 			Name: r.Name, Action: r.Enforcement, State: &state, Detail: r.detail()})
 	}
 	return nil
@@ -386,10 +387,7 @@ func (m *mapper) branchProtectionRule(d delivery, raw json.RawMessage) error {
 	case "deleted":
 		f.Before, updated = &now, when{}
 	case "edited":
-		before := map[string]json.RawMessage{}
-		for k, v := range w.Rule {
-			before[k] = v
-		}
+		before := maps.Clone(w.Rule)
 		for k, v := range w.Changes {
 			before[k] = v.From
 		}

@@ -51,7 +51,6 @@ type pullView struct {
 	bodyBefore *string
 	headBefore string
 	assignedBy *engine.Account
-	enqueued   bool
 }
 
 // pull maps one pull request of the API.

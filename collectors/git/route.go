@@ -91,15 +91,15 @@ func segments(p string) []string {
 // routeOfSegments looks for repos/OWNER/NAME/… or orgs/ORG/… from the right, so
 // that a folder named repos further up does no harm.
 func routeOfSegments(s []string) route {
-	for i := len(s) - 1; i >= 0; i-- {
+	for i, word := range slices.Backward(s) {
 		switch {
-		case s[i] == "graphql":
+		case word == "graphql":
 			return route{kind: "graphql", name: strings.Join(s[i+1:], "/")}
-		case s[i] == "orgs" && i+2 < len(s):
+		case word == "orgs" && i+2 < len(s):
 			if rt := orgRoute(s[i+2:]); rt.kind != "" {
 				return rt
 			}
-		case s[i] == "repos" && i+2 < len(s):
+		case word == "repos" && i+2 < len(s):
 			rt := repoRoute(s[i+3:])
 			if rt.kind != "" {
 				rt.repo = s[i+1] + "/" + s[i+2]

@@ -78,7 +78,7 @@ func TestMergeFromBase(t *testing.T) {
 		change(&c)
 		return c
 	}
-	yes, no := ptr(true), ptr(false)
+	yes, no := new(true), new(false)
 	tests := []struct {
 		name             string
 		change           func(*commit)
@@ -107,8 +107,6 @@ func TestMergeFromBase(t *testing.T) {
 		})
 	}
 }
-
-func ptr[T any](v T) *T { return &v }
 
 func TestSections(t *testing.T) {
 	tests := []struct {
@@ -171,7 +169,7 @@ func TestAnswers(t *testing.T) {
 	if diff := cmp.Diff([]string{"api", "web app", "db"}, items("- [x] api\n- [ ] mail\n* web app, `db`\n")); diff != "" {
 		t.Error(diff)
 	}
-	for text, want := range map[string]*bool{"Yes, only that": ptr(true), "- [X] limited": ptr(true), "- [ ] limited": ptr(false), "no": ptr(false), "perhaps": nil, "": nil} {
+	for text, want := range map[string]*bool{"Yes, only that": new(true), "- [X] limited": new(true), "- [ ] limited": new(false), "no": new(false), "perhaps": nil, "": nil} {
 		if diff := cmp.Diff(want, yes(text)); diff != "" {
 			t.Errorf("%q: %s", text, diff)
 		}
