@@ -28,6 +28,7 @@ const (
 	Decision  Name = "decision"
 	Directory Name = "directory"
 	Settings  Name = "settings"
+	Releases  Name = "releases"
 )
 
 // baseURL is the folder of every schema's $id.
@@ -37,7 +38,7 @@ const baseURL = "https://changevouch.dev/schemas/"
 var files embed.FS
 
 // Names lists every schema, sorted.
-func Names() []Name { return []Name{Decision, Directory, Dossier, Event, Settings} }
+func Names() []Name { return []Name{Decision, Directory, Dossier, Event, Releases, Settings} }
 
 // Source returns the text of a schema; the caller may change the copy.
 func Source(name Name) ([]byte, error) {

@@ -19,19 +19,38 @@ import (
 // first (*engine.InputError has every fault); a verdict that is undefined, of
 // unknown shape or incomplete (see verdict) is engine.ErrUndecided. It never
 // panics.
-func (p *Policy) Evaluate(ctx context.Context, dossier []byte) (decision engine.Decision, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			decision, err = engine.Decision{}, undecided("the evaluator failed: %v", r)
-		}
-	}()
+func (p *Policy) Evaluate(ctx context.Context, dossier []byte) (engine.Decision, error) {
+	doc, err := read(dossier)
+	if err != nil {
+		return engine.Decision{}, err
+	}
+	decision, err := p.judge(ctx, doc)
+	if err != nil {
+		return engine.Decision{}, err
+	}
+	return seal(decision, doc, p.ref), nil
+}
+
+// read parses a dossier and holds it to its schema.
+func read(dossier []byte) (*schemas.Document, error) {
 	doc, faults := schemas.Parse(dossier)
 	if len(faults) == 0 {
 		faults = doc.Validate(schemas.Dossier)
 	}
 	if len(faults) > 0 {
-		return engine.Decision{}, &engine.InputError{Faults: faults}
+		return nil, &engine.InputError{Faults: faults}
 	}
+	return doc, nil
+}
+
+// judge asks the rules and holds their answer to its promises; the envelope is
+// still empty.
+func (p *Policy) judge(ctx context.Context, doc *schemas.Document) (decision engine.Decision, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			decision, err = engine.Decision{}, undecided("the evaluator failed: %v", r)
+		}
+	}()
 	document, err := p.ask(ctx, doc.Value())
 	if err != nil {
 		return engine.Decision{}, err
@@ -42,10 +61,15 @@ func (p *Policy) Evaluate(ctx context.Context, dossier []byte) (decision engine.
 	if err := p.verdict(doc.Value(), decision); err != nil {
 		return engine.Decision{}, err
 	}
-	decision.Policy = engine.PolicyRefs{p.ref}
-	decision.InputDigest = sha256Of(doc.Canonical())
-	decision.ID = decisionID(decision)
 	return decision, nil
+}
+
+// seal puts a verdict into its envelope.
+func seal(d engine.Decision, doc *schemas.Document, refs ...engine.PolicyRef) engine.Decision {
+	d.Policy = refs
+	d.InputDigest = sha256Of(doc.Canonical())
+	d.ID = decisionID(d)
+	return d
 }
 
 // ask evaluates the entrypoint and returns its one document.

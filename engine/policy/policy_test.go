@@ -228,6 +228,8 @@ func TestUndecided(t *testing.T) {
 		{"other subject", spoilt(`{"subject": {"type": "change", "id": "other"}}`), "the verdict is on change other"},
 		{"other moment", spoilt(`{"evaluated_at": "2026-11-02T09:30:01Z"}`), "the verdict is of 2026-11-02T09:30:01Z"},
 		{"own id", spoilt(`{"id": "dec_1"}`), "not for the rules to say"},
+		{"no time", spoilt(`{"findings": [object.union(finding("T-1", "pass"), {"decisive_at": "soon"}), finding("T-2", "pass")]}`), "no RFC 3339 instant"},
+		{"no next time", spoilt(`{"next_evaluation_at": "soon"}`), `next_evaluation_at "soon"`},
 		{"evidence from nowhere", spoilt(`{"findings": [object.union(finding("T-1", "pass"), {"evidence": ["/change/push"]}), finding("T-2", "pass")]}`), `cites "/change/push"`},
 		{"evidence beyond a list", spoilt(`{"observations": [{"reason": "r", "message": "m", "evidence": ["/people/1"]}]}`), `observation r cites "/people/1"`},
 	}

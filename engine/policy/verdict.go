@@ -31,6 +31,9 @@ func (p *Policy) verdict(dossier any, d engine.Decision) error {
 	case !sameInstant(d.EvaluatedAt, said):
 		return undecided("the verdict is of %s, the dossier of %s", d.EvaluatedAt, said)
 	}
+	if d.NextEvaluationAt != "" && !isInstant(d.NextEvaluationAt) {
+		return undecided("next_evaluation_at %q is no RFC 3339 instant", d.NextEvaluationAt)
+	}
 	answered := map[string]bool{}
 	for _, f := range d.Findings {
 		switch _, known := p.index[f.Control]; {
@@ -40,6 +43,8 @@ func (p *Policy) verdict(dossier any, d engine.Decision) error {
 			return undecided("control %s answered more than once", f.Control)
 		case !slices.Contains(statuses, f.Status):
 			return undecided("control %s answered %q, which is no status", f.Control, f.Status)
+		case f.DecisiveAt != "" && !isInstant(f.DecisiveAt), f.DueAt != "" && !isInstant(f.DueAt):
+			return undecided("control %s names a time that is no RFC 3339 instant: %q, %q", f.Control, f.DecisiveAt, f.DueAt)
 		case f.Message == "":
 			return undecided("control %s gave no message", f.Control)
 		}
@@ -117,6 +122,11 @@ func outcome(findings []engine.Finding) string {
 		return engine.OutcomeCompliantWithWaiver
 	}
 	return engine.OutcomeCompliant
+}
+
+func isInstant(text string) bool {
+	_, err := time.Parse(time.RFC3339Nano, text)
+	return err == nil
 }
 
 func sameInstant(a, b string) bool {
