@@ -85,17 +85,23 @@ func Assemble(events []engine.Event, dir Directory, opts Options) ([]engine.Doss
 // assembler holds the indexed evidence of one Assemble call.
 type assembler struct {
 	*facts
-	dir        Directory
-	opts       Options
-	roster     roster
-	history    map[string]*history
-	runs       []*run
-	byCommit   map[string][]*run
-	landings   map[string]*landing
-	records    map[string]*record
-	pulls      map[string]*pull
-	pullsBySHA map[string][]*pull
-	problems   map[Problem]bool
+	dir            Directory
+	opts           Options
+	roster         roster
+	history        map[string]*history
+	runs           []*run
+	byCommit       map[string][]*run
+	landings       map[string]*landing
+	records        map[string]*record
+	byKind         map[string][]*record // oldest first
+	said           map[string]mentions  // of comments, by event id
+	validating     []fact[engine.IssueCommentFact]
+	windows        []fact[engine.CoverageFact]
+	answered       map[string][]fact[engine.CoverageFact]
+	coveredSources []string
+	pulls          map[string]*pull
+	pullsBySHA     map[string][]*pull
+	problems       map[Problem]bool
 }
 
 func newAssembler(events []engine.Event, dir Directory, opts Options) *assembler {
@@ -104,6 +110,14 @@ func newAssembler(events []engine.Event, dir Directory, opts Options) *assembler
 	opts.At = opts.At.UTC()
 	a := &assembler{dir: dir, opts: opts, problems: map[Problem]bool{}}
 	a.facts = a.index(events)
+	a.answered = answersAbout(a.coverage)
+	for _, f := range a.coverage {
+		a.coveredSources = append(a.coveredSources, f.Data.Source)
+		if isWindow(f.Data) {
+			a.windows = append(a.windows, f)
+		}
+	}
+	a.coveredSources = compact(a.coveredSources)
 	a.roster = newRoster(dir)
 	a.pulls = a.readPulls()
 	a.pullsBySHA = map[string][]*pull{}
@@ -121,6 +135,7 @@ func newAssembler(events []engine.Event, dir Directory, opts Options) *assembler
 		}
 	}
 	a.records = a.readRecords()
+	a.sortRecords()
 	return a
 }
 

@@ -164,7 +164,7 @@ func (b *builder) contents(r *run, before string, where map[string]*landing, car
 	if h == nil || r.commit == "" {
 		return nil
 	}
-	if shas, ok := b.between(before, r.commit); ok {
+	if shas, ok := b.between(r.repository, before, r.commit); ok {
 		var out []*landing
 		for _, l := range h.landings {
 			if shas[l.tip] || slices.ContainsFunc(l.direct, func(sha string) bool { return shas[sha] }) {
@@ -200,9 +200,9 @@ func (b *builder) contents(r *run, before string, where map[string]*landing, car
 // gap; nil when that is not known.
 func (b *builder) watchedSince(r *run) *time.Time {
 	var from *time.Time
-	for _, f := range b.coverage {
+	for _, f := range b.windows {
 		c := f.Data
-		if c.Source == "render" && isWindow(c) && c.Status == "complete" && c.Service == "" && !c.From.After(r.createdAt) {
+		if c.Source == "render" && c.Status == "complete" && c.Service == "" && !c.From.After(r.createdAt) {
 			from = earlier(from, utc(c.From))
 		}
 	}

@@ -86,15 +86,16 @@ func (a *assembler) isBaseMerge(c engine.CommitFact, p *pull) bool {
 	return onBase && h.production(p.base) && !slices.Contains(p.list.SHAs, c.Parents[1])
 }
 
-// apart proves that a merge from the base resolved no conflict: what it brought
-// from the base and what the pull request changes are different files. Whatever a
-// resolution had made of a file would be among the files of the pull request.
+// apart proves that a merge from the base, made and signed by GitHub itself, added
+// nothing: GitHub lets people resolve conflicts and nothing else, and what it
+// brought from the base and what the pull request changes are different files.
 func (a *assembler) apart(c engine.CommitFact, p *pull) bool {
-	if len(c.Parents) != 2 {
+	signed := c.Verified != nil && *c.Verified && c.Committer != nil && strings.EqualFold(c.Committer.Email, "noreply@github.com")
+	if len(c.Parents) != 2 || !signed {
 		return false
 	}
 	own, ok := wholeFileList(a.fileLists[p.key])
-	brought, known := a.between(c.Parents[0], c.Parents[1])
+	brought, known := a.between(p.repository, c.Parents[0], c.Parents[1])
 	if !ok || !own.Complete || !known {
 		return false
 	}

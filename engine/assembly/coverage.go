@@ -99,8 +99,10 @@ func (a *assembler) sources(s scope) map[string]engine.SourceStatus {
 	return out
 }
 
+// covered reports whether any collector recorded what it read of a source.
 func (a *assembler) covered(source string) bool {
-	return slices.ContainsFunc(a.coverage, func(f fact[engine.CoverageFact]) bool { return f.Data.Source == source })
+	_, some := slices.BinarySearch(a.coveredSources, source)
+	return some
 }
 
 func (a *assembler) source(name string, s scope) engine.SourceStatus {
@@ -181,9 +183,9 @@ func (a *assembler) window(name string, s scope, from, to time.Time, status *eng
 	type stretch struct{ from, to time.Time }
 	var whole, partial []stretch
 	var lacks []engine.CoverageFact
-	for _, f := range a.coverage {
+	for _, f := range a.windows {
 		c := f.Data
-		if c.Source != name || !isWindow(c) || c.Service != "" || (c.Repository != "" && !s.only(c.Repository)) {
+		if c.Source != name || c.Service != "" || (c.Repository != "" && !s.only(c.Repository)) {
 			continue
 		}
 		w := stretch{c.From.UTC(), c.To.UTC()}
@@ -240,59 +242,72 @@ func (a *assembler) window(name string, s scope, from, to time.Time, status *eng
 
 // windowCovers reports whether a complete run of a source covers an instant.
 func (a *assembler) windowCovers(source string, at time.Time) bool {
-	return slices.ContainsFunc(a.coverage, func(f fact[engine.CoverageFact]) bool {
+	return slices.ContainsFunc(a.windows, func(f fact[engine.CoverageFact]) bool {
 		c := f.Data
-		return c.Source == source && isWindow(c) && c.Status == "complete" && !c.From.After(at) && !c.To.Before(at)
+		return c.Source == source && c.Status == "complete" && !c.From.After(at) && !c.To.Before(at)
 	})
+}
+
+// answersAbout files the readings of single facts by source and by what they are
+// about: a pull request, a commit, or neither.
+func answersAbout(coverage []fact[engine.CoverageFact]) map[string][]fact[engine.CoverageFact] {
+	out := map[string][]fact[engine.CoverageFact]{}
+	for _, f := range coverage {
+		c := f.Data
+		key := c.Source + " "
+		switch {
+		case isWindow(c) && c.Repository == "" && c.Service == "":
+			continue
+		case c.Number != nil:
+			key += numbered(c.Repository, *c.Number)
+		case c.SHA != "":
+			key += c.SHA
+		}
+		out[key] = append(out[key], f)
+	}
+	return out
 }
 
 // answers are the last readings of each fact that concern the subject: a failed
 // answer counts until the same question was answered.
 func (a *assembler) answers(source string, s scope) []fact[engine.CoverageFact] {
 	last := map[string]fact[engine.CoverageFact]{}
-	for _, f := range a.coverage {
-		c := f.Data
-		if c.Source != source || (isWindow(c) && c.Repository == "" && c.Service == "") {
-			continue
-		}
-		switch {
-		case c.Number != nil:
-			if !slices.Contains(s.pulls, numbered(c.Repository, *c.Number)) {
+	for _, about := range append(compact(slices.Concat(s.pulls, s.shas)), "") {
+		for _, f := range a.answered[source+" "+about] {
+			if about == "" && !concerns(f.Data, s) {
 				continue
 			}
-		case c.SHA != "":
-			if !slices.Contains(s.shas, c.SHA) {
-				continue
-			}
-		default:
-			if !concerns(c, s) {
-				continue
-			}
-		}
-		names := slices.Concat(c.Facts, c.Missing)
-		if len(names) == 0 && c.Status != "complete" {
-			names = []string{"unnamed"} // something failed, and nobody says what
-		}
-		for _, name := range names {
-			one := f
-			if c.Status == "complete" {
-				one.Data.Facts, one.Data.Missing = []string{name}, nil
-			} else {
-				one.Data.Facts, one.Data.Missing = nil, []string{name}
-			}
-			number := 0
-			if c.Number != nil {
-				number = *c.Number
-			}
-			key := strings.Join([]string{name, c.Repository, pullKey("", number), c.SHA, c.Service}, " ")
-			if old, seen := last[key]; !seen || !one.ObservedAt.Before(old.ObservedAt) {
-				last[key] = one
+			for _, one := range split(f) {
+				c := one.Data
+				key := strings.Join([]string{slices.Concat(c.Facts, c.Missing)[0], c.Repository, about, c.Service}, " ")
+				if old, seen := last[key]; !seen || !one.ObservedAt.Before(old.ObservedAt) {
+					last[key] = one
+				}
 			}
 		}
 	}
 	out := make([]fact[engine.CoverageFact], 0, len(last))
 	for _, key := range sortedKeys(last) {
 		out = append(out, last[key])
+	}
+	return out
+}
+
+// split gives every fact that a reading names a reading of its own.
+func split(f fact[engine.CoverageFact]) []fact[engine.CoverageFact] {
+	c := f.Data
+	names := slices.Concat(c.Facts, c.Missing)
+	if len(names) == 0 && c.Status != "complete" {
+		names = []string{"unnamed"} // something failed, and nobody says what
+	}
+	var out []fact[engine.CoverageFact]
+	for _, name := range names {
+		one := f
+		one.Data.Facts, one.Data.Missing = []string{name}, nil
+		if c.Status != "complete" {
+			one.Data.Facts, one.Data.Missing = nil, []string{name}
+		}
+		out = append(out, one)
 	}
 	return out
 }

@@ -312,3 +312,32 @@ func TestAgentAndItsOperator(t *testing.T) {
 	same(t, "operators", d.Change.PullRequest.AgentOperators, []string{"alice"})
 	same(t, "owner of the agent", slices.ContainsFunc(d.People, func(p engine.Person) bool { return p.ID == "carol" }), true)
 }
+
+func FuzzDescribe(f *testing.F) {
+	f.Add(wellDescribed, "")
+	f.Add("### Risk\n| Availability | low |\n|---|---|\n**Data:** none", "## Risk\n- Availability:")
+	f.Fuzz(func(t *testing.T, body, template string) {
+		got := Documentation{Template: template}.describe(body).doc
+		if got.Raw != body {
+			t.Error("the text as written was changed")
+		}
+		if body == "" && (got.Description != "" || got.Risk != nil || got.Rollback != "") {
+			t.Error("an empty text says something")
+		}
+	})
+}
+
+func FuzzParseDirectory(f *testing.F) {
+	f.Add([]byte(people))
+	f.Add([]byte(`{"people":[]}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		dir, err := ParseDirectory(text)
+		if err != nil {
+			return
+		}
+		newRoster(dir)
+		if _, err := ParseDirectory(engine.Facts(dir)); err != nil {
+			t.Errorf("what was read cannot be read again: %v", err)
+		}
+	})
+}

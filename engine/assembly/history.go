@@ -36,6 +36,7 @@ type history struct {
 	// since is when a commit is first known to be on a production branch: an upper
 	// bound, the true moment may be earlier.
 	since map[string]time.Time
+	first map[string]*landing // that brought it there
 }
 
 const zeroSHA = "0000000000000000000000000000000000000000"
@@ -50,7 +51,7 @@ func (a *assembler) readHistory() map[string]*history {
 	out := map[string]*history{}
 	see := func(repository string) {
 		if repository != "" && out[repository] == nil {
-			out[repository] = &history{repository: repository, branches: a.productionBranches(repository), since: map[string]time.Time{}}
+			out[repository] = &history{repository: repository, branches: a.productionBranches(repository), since: map[string]time.Time{}, first: map[string]*landing{}}
 		}
 	}
 	for _, p := range a.pulls {
@@ -256,31 +257,31 @@ func (a *assembler) associated(repository, sha string) bool {
 // each commit gets the first moment at which it is known to be on the branch.
 func (a *assembler) mark(h *history) {
 	for _, l := range h.landings {
-		a.reach(h, l.tip, l.at)
+		a.reach(h, l.tip, l.at, l)
 		if l.push != nil {
 			for _, sha := range l.push.Commits {
-				a.reach(h, sha, l.at)
+				a.reach(h, sha, l.at, l)
 			}
 			if l.push.Before != "" && l.push.Before != zeroSHA {
-				a.reach(h, l.push.Before, l.at)
+				a.reach(h, l.push.Before, l.at, l)
 			}
 		}
 	}
 	for _, b := range a.branchHeads {
 		if b.Data.Repository == h.repository && b.Data.SHA != "" && h.production(b.Data.Branch) {
-			a.reach(h, b.Data.SHA, b.OccurredAt)
+			a.reach(h, b.Data.SHA, b.OccurredAt, nil)
 		}
 	}
 }
 
-func (a *assembler) reach(h *history, sha string, at time.Time) {
+func (a *assembler) reach(h *history, sha string, at time.Time, by *landing) {
 	queue := []string{sha}
 	for len(queue) > 0 {
 		sha, queue = queue[0], queue[1:]
 		if _, seen := h.since[sha]; seen {
 			continue
 		}
-		h.since[sha] = at
+		h.since[sha], h.first[sha] = at, by
 		queue = append(queue, a.commits[sha].Data.Parents...)
 	}
 }
@@ -319,7 +320,7 @@ func (a *assembler) pullsOf(sha string) []*pull { return a.pullsBySHA[sha] }
 
 // between lists what lies in head and not in base: told by a comparison, or
 // walked along recorded parents. ok is false when neither gives all of it.
-func (a *assembler) between(base, head string) (shas map[string]bool, ok bool) {
+func (a *assembler) between(repository, base, head string) (shas map[string]bool, ok bool) {
 	for _, c := range a.comparisons[head] {
 		if c.Data.Base == base && c.Data.Complete {
 			shas = map[string]bool{head: true}
@@ -335,13 +336,13 @@ func (a *assembler) between(base, head string) (shas map[string]bool, ok bool) {
 	if base == "" {
 		return nil, false
 	}
-	outside := a.ancestors(base)
+	outside := a.beneath(repository, base)
 	shas = map[string]bool{}
 	queue := []string{head}
 	for len(queue) > 0 {
 		sha := queue[0]
 		queue = queue[1:]
-		if outside[sha] || shas[sha] {
+		if outside(sha) || shas[sha] {
 			continue
 		}
 		shas[sha] = true
@@ -352,6 +353,22 @@ func (a *assembler) between(base, head string) (shas map[string]bool, ok bool) {
 		queue = append(queue, c.Data.Parents...)
 	}
 	return shas, true
+}
+
+// beneath tells what lies in a commit of a branch. On one branch that only ever grew
+// that is whatever landed before it or with it; elsewhere parents are walked.
+func (a *assembler) beneath(repository, base string) func(string) bool {
+	h := a.history[repository]
+	grew := h != nil && len(h.branches) == 1 && !slices.ContainsFunc(h.landings, func(l *landing) bool { return l.push != nil && l.push.Forced != nil && *l.push.Forced })
+	if l := a.landings[base]; grew && l != nil {
+		until := h.since[base]
+		return func(sha string) bool {
+			since, known := h.since[sha]
+			return sha == base || known && since.Before(until) || known && since.Equal(until) && h.first[sha] == l
+		}
+	}
+	outside := a.ancestors(base)
+	return func(sha string) bool { return outside[sha] }
 }
 
 func (a *assembler) ancestors(sha string) map[string]bool {

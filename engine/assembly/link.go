@@ -12,7 +12,7 @@ import (
 // link ties records to a change: the issue in whose name it was made, the trigger
 // of an emergency, reviews and validations afterwards.
 func (b *builder) link(d *draft, from detail, at time.Time) {
-	said := b.said(d, from)
+	said := b.refersTo(d, from)
 	b.requested(d, from, said, at)
 	trigger := b.emergency(d, from, said, at)
 	b.reviewed(d, from, trigger)
@@ -23,8 +23,8 @@ func (b *builder) link(d *draft, from detail, at time.Time) {
 	}
 }
 
-// said is what the change itself refers to.
-func (b *builder) said(d *draft, from detail) mentions {
+// refersTo is what the change itself refers to.
+func (b *builder) refersTo(d *draft, from detail) mentions {
 	parts := []string{d.change.CommitMessage}
 	for _, sha := range from.shas {
 		parts = append(parts, b.commits[sha].Data.Message)
@@ -220,7 +220,7 @@ func (b *builder) namedInComments(r *record, d *draft, from detail) bool {
 
 // commentNames reports whether a comment speaks of the change.
 func (b *builder) commentNames(f fact[engine.IssueCommentFact], d *draft, from detail) bool {
-	m := readMentions(f.Data.Body+"\n "+f.Data.Subject, f.Data.Repository)
+	m := b.said[f.ID]
 	return slices.Contains(d.scope.names, f.Data.Subject) || f.Data.Subject == d.change.ID || sharesCommit(f.Data.MentionsCommits, d.scope.shas) ||
 		m.any(append(slices.Clone(d.scope.names), d.change.ID)) || m.commit(d.scope.shas)
 }
@@ -265,7 +265,7 @@ func (b *builder) reviewed(d *draft, from detail, trigger *record) {
 	var chosen *engine.RetrospectiveReview
 	independent := false
 	for _, r := range b.recordsOf("retrospective_review") {
-		about := r.speaksOf(d, from) || (trigger != nil && readMentions(r.text()+"\n "+strings.Join(r.MentionsIssues, "\n "), r.Repository).any(trigger.names))
+		about := r.speaksOf(d, from) || (trigger != nil && r.refersTo.any(trigger.names))
 		if !about {
 			continue
 		}
@@ -301,7 +301,7 @@ func (b *builder) postIncident(incident *record) *engine.PostIncidentReview {
 	}
 	var reviews []*record
 	for _, r := range b.recordsOf("post_incident_review") {
-		if slices.Contains(incident.names, r.Subject) || readMentions(r.text()+"\n "+strings.Join(r.MentionsIssues, "\n "), r.Repository).any(incident.names) {
+		if slices.Contains(incident.names, r.Subject) || r.refersTo.any(incident.names) {
 			reviews = append(reviews, r)
 		}
 	}
@@ -372,17 +372,16 @@ func (b *builder) validated(d *draft, from detail, trigger *record) {
 	if from.pull != nil {
 		own[from.pull.key] = true
 	}
-	for _, key := range sortedKeys(b.records) {
-		r := b.records[key]
-		if c.Issue != nil && r.id() == c.Issue.ID && r != trigger {
-			own[key] = true
+	if c.Issue != nil {
+		for _, r := range b.recordsOf(requests...) {
+			if r.id() == c.Issue.ID {
+				own[r.key] = true
+			}
 		}
 	}
-	for _, key := range sortedKeys(b.comments) {
-		for _, f := range b.comments[key] {
-			if f.Data.Kind == "validation" && (own[key] || b.commentNames(f, d, from)) {
-				add(engine.Validation{Kind: first(f.Data.Validation, "validation"), At: ptr(f.OccurredAt), Result: f.Data.Result, By: d.cast.account(first(f.Data.Author, f.Actor))})
-			}
+	for _, f := range b.validating {
+		if own[issueKey(f.Data.Key, f.Data.Repository, f.Data.Number)] || b.commentNames(f, d, from) {
+			add(engine.Validation{Kind: first(f.Data.Validation, "validation"), At: ptr(f.OccurredAt), Result: f.Data.Result, By: d.cast.account(first(f.Data.Author, f.Actor))})
 		}
 	}
 	for _, f := range b.validations {

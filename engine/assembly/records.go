@@ -18,6 +18,7 @@ type record struct {
 	snapshots []fact[engine.IssueFact]
 	comments  []fact[engine.IssueCommentFact]
 	author    *engine.Account
+	refersTo  mentions
 }
 
 // readRecords folds every issue, up to At.
@@ -178,8 +179,7 @@ func (r *record) speaksOf(d *draft, from detail) bool {
 	if p := from.pull; p != nil && (r.Repository == "" || r.Repository == p.repository) && slices.Contains(r.MentionsPullRequests, p.number) {
 		return true
 	}
-	m := readMentions(r.text(), r.Repository)
-	return m.any(append(slices.Clone(d.scope.names), d.change.ID)) || m.commit(d.scope.shas) || sharesCommit(r.MentionsCommits, d.scope.shas)
+	return r.refersTo.any(append(slices.Clone(d.scope.names), d.change.ID)) || r.refersTo.commit(d.scope.shas) || sharesCommit(r.MentionsCommits, d.scope.shas)
 }
 
 // asOf is the record as it stood at an instant: the last snapshot before, else
@@ -243,17 +243,44 @@ func (a *assembler) issue(r *record, until time.Time, people *cast) *engine.Issu
 	return out
 }
 
-// recordsOf lists the records of some kinds, oldest first.
-func (a *assembler) recordsOf(kinds ...string) []*record {
-	var out []*record
+// sortRecords files records by kind and reads once what each refers to.
+func (a *assembler) sortRecords() {
+	a.byKind = map[string][]*record{}
 	for _, key := range sortedKeys(a.records) {
-		if slices.Contains(kinds, a.records[key].Kind) {
-			out = append(out, a.records[key])
+		r := a.records[key]
+		r.refersTo = readMentions(r.text()+"\n "+strings.Join(r.MentionsIssues, "\n "), r.Repository)
+		a.byKind[r.Kind] = append(a.byKind[r.Kind], r)
+	}
+	for _, records := range a.byKind {
+		slices.SortStableFunc(records, byAge)
+	}
+	a.said = map[string]mentions{}
+	for _, key := range sortedKeys(a.comments) {
+		for _, f := range a.comments[key] {
+			if f.Data.Kind == "validation" {
+				a.validating = append(a.validating, f)
+			}
+			if f.Data.Kind == "declaration" || f.Data.Kind == "validation" {
+				a.said[f.ID] = readMentions(f.Data.Body+"\n "+f.Data.Subject, f.Data.Repository)
+			}
 		}
 	}
-	slices.SortStableFunc(out, func(x, y *record) int {
-		return cmp.Or(x.CreatedAt.Compare(y.CreatedAt), strings.Compare(x.key, y.key))
-	})
+}
+
+func byAge(x, y *record) int {
+	return cmp.Or(x.CreatedAt.Compare(y.CreatedAt), strings.Compare(x.key, y.key))
+}
+
+// recordsOf lists the records of some kinds, oldest first.
+func (a *assembler) recordsOf(kinds ...string) []*record {
+	if len(kinds) == 1 {
+		return a.byKind[kinds[0]]
+	}
+	var out []*record
+	for _, kind := range kinds {
+		out = append(out, a.byKind[kind]...)
+	}
+	slices.SortStableFunc(out, byAge)
 	return out
 }
 
