@@ -27,6 +27,7 @@ type evalFlags struct {
 
 func newEvalCommand(sys System) *cobra.Command {
 	var f evalFlags
+	var releases string
 	cmd := &cobra.Command{
 		Use:   "eval [FILE|DIR|-]...",
 		Short: "Judge dossiers",
@@ -47,7 +48,7 @@ one is wrong, every fault of every file is listed and nothing is decided.`,
 				return err
 			}
 			defer dossiers.Close()
-			policy, err := app.OpenPolicy(cmd.Context(), f.policy, sys.Version)
+			policy, err := app.OpenJudge(cmd.Context(), f.policy, releases, sys.Version)
 			if err != nil {
 				return err
 			}
@@ -59,6 +60,7 @@ one is wrong, every fault of every file is listed and nothing is decided.`,
 		},
 	}
 	f.declare(cmd)
+	cmd.Flags().StringVar(&releases, "releases", "", "releases of the policy, YAML or JSON: each control is judged by the one in force at its decisive moment")
 	cmd.Flags().StringVar(&f.at, "at", "", "instant (RFC 3339) at which to judge dossiers that name none")
 	return cmd
 }

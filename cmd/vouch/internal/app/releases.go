@@ -1,0 +1,45 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+
+	"github.com/changevouch/changevouch/engine"
+	"github.com/changevouch/changevouch/engine/policy"
+)
+
+// OpenJudge loads what judges dossiers: one policy or, when a releases file is
+// named, a history of them. A bundle path in that file is relative to the file;
+// a release that names none takes the bundle of c.
+func OpenJudge(ctx context.Context, c PolicyConfig, releases, version string) (engine.Policy, error) {
+	if releases == "" {
+		return OpenPolicy(ctx, c, version)
+	}
+	if c.Settings != "" {
+		return nil, fmt.Errorf("releases %s: each release has its own settings, so there is no place for %s", releases, c.Settings)
+	}
+	text, err := readFile(releases)
+	if err != nil {
+		return nil, fmt.Errorf("releases: %w", err)
+	}
+	list, err := policy.ParseReleases(text)
+	if err != nil {
+		return nil, fmt.Errorf("releases %s: %w", releases, err)
+	}
+	options := policy.Options{Timeout: c.Timeout, EngineVersion: version}
+	judge, err := policy.NewReleases(list, func(bundle string, settings []byte) (*policy.Policy, error) {
+		switch {
+		case bundle == "":
+			bundle = c.Bundle
+		case !filepath.IsAbs(bundle):
+			bundle = filepath.Join(filepath.Dir(releases), bundle)
+		}
+		options.Settings = settings
+		return openBundle(ctx, bundle, options)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("releases %s: %w", releases, err)
+	}
+	return judge, nil
+}
