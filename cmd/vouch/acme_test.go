@@ -16,14 +16,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/changevouch/changevouch/collectors"
-	"github.com/changevouch/changevouch/collectors/git"
-	"github.com/changevouch/changevouch/collectors/iam"
-	"github.com/changevouch/changevouch/collectors/render"
+	"github.com/changevouch/changevouch/cmd/vouch/internal/app"
 	"github.com/changevouch/changevouch/engine"
-	"github.com/changevouch/changevouch/engine/assembly"
 	"github.com/changevouch/changevouch/engine/policy"
-	"github.com/changevouch/changevouch/rego"
 	"github.com/changevouch/changevouch/schemas"
 	"github.com/changevouch/changevouch/testdata/acme"
 )
@@ -50,16 +45,14 @@ type expectation struct {
 func collectAcme(t *testing.T) []engine.Event {
 	t.Helper()
 	var events []engine.Event
-	for _, source := range []struct {
-		folder string
-		mapper collectors.Mapper
-	}{{"github", git.Map}, {"render", render.Map}, {"iam", iam.Map}} {
-		read, err := collectors.Read(t.Context(), []string{filepath.Join(sample, source.folder)}, source.mapper)
+	folders := map[string]string{"git": "github", "render": "render", "iam": "iam"}
+	for _, c := range app.Collectors() {
+		read, err := c.Read(t.Context(), []string{filepath.Join(sample, folders[c.Name])})
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, fault := range slices.Concat(read.Faults, read.Conflicts) {
-			t.Errorf("%s: %v", source.folder, fault)
+			t.Errorf("%s: %v", c.Name, fault)
 		}
 		events = append(events, read.Events...)
 	}
@@ -76,14 +69,9 @@ func collectAcme(t *testing.T) []engine.Event {
 }
 
 // assembleAcme builds the dossiers of the sample organisation as JSON by subject.
-// What a rollback returns to is judged by the rules.
-func assembleAcme(t *testing.T, events []engine.Event, rules engine.Policy) (map[string][]byte, []assembly.Problem) {
+func assembleAcme(t *testing.T, events []engine.Event, rules *policy.Policy) map[string][]byte {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(sample, "directory.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir, err := assembly.ParseDirectory(text)
+	dir, err := app.ReadDirectory(filepath.Join(sample, "directory.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,13 +79,13 @@ func assembleAcme(t *testing.T, events []engine.Event, rules engine.Policy) (map
 	if err != nil {
 		t.Fatal(err)
 	}
-	dossiers, problems := assembly.Assemble(events, dir, assembly.Options{At: at, Review: func(d engine.Dossier) string {
-		decision, err := rules.Evaluate(t.Context(), encode(t, d))
-		if err != nil {
-			t.Error(err)
-		}
-		return assembly.ReviewOutcome(decision)
-	}})
+	dossiers, problems, err := app.Assemble(t.Context(), events, dir, rules, at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range problems {
+		t.Errorf("assembly: %v", p)
+	}
 	out := map[string][]byte{}
 	for _, d := range dossiers {
 		key := d.Subject.ID
@@ -109,7 +97,7 @@ func assembleAcme(t *testing.T, events []engine.Event, rules engine.Policy) (map
 		}
 		out[key] = encode(t, d)
 	}
-	return out, problems
+	return out
 }
 
 func encode(t *testing.T, d engine.Dossier) []byte {
@@ -124,9 +112,9 @@ func encode(t *testing.T, d engine.Dossier) []byte {
 	return buf.Bytes()
 }
 
-func loadRules(t *testing.T) engine.Policy {
+func loadRules(t *testing.T) *policy.Policy {
 	t.Helper()
-	rules, err := policy.Load(t.Context(), rego.Bundle, policy.Options{})
+	rules, err := app.OpenPolicy(t.Context(), app.PolicyConfig{}, "test")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,10 +126,7 @@ func loadRules(t *testing.T) engine.Policy {
 func TestAcme(t *testing.T) {
 	events := collectAcme(t)
 	rules := loadRules(t)
-	dossiers, problems := assembleAcme(t, events, rules)
-	for _, p := range problems {
-		t.Errorf("assembly: %v", p)
-	}
+	dossiers := assembleAcme(t, events, rules)
 	decisions := judgeAcme(t, rules, dossiers)
 
 	t.Run("expected", func(t *testing.T) {
@@ -192,12 +177,12 @@ func TestAcme(t *testing.T) {
 func TestAcmeOrder(t *testing.T) {
 	events := collectAcme(t)
 	rules := loadRules(t)
-	want, _ := assembleAcme(t, events, rules)
+	want := assembleAcme(t, events, rules)
 	random := rand.New(rand.NewPCG(20, 11))
 	for range 3 {
 		mixed := slices.Concat(events, events[:len(events)/2])
 		random.Shuffle(len(mixed), func(i, j int) { mixed[i], mixed[j] = mixed[j], mixed[i] })
-		got, _ := assembleAcme(t, mixed, rules)
+		got := assembleAcme(t, mixed, rules)
 		for _, subject := range slices.Sorted(maps.Keys(want)) {
 			if diff := cmp.Diff(string(want[subject]), string(got[subject])); diff != "" {
 				t.Fatalf("%s depends on the order of events (-sorted +shuffled)\n%s", subject, diff)

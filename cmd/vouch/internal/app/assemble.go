@@ -66,17 +66,38 @@ func ReadEvents(ctx context.Context, docs *Documents, fault func(string)) ([]eng
 }
 
 // Assemble builds the dossiers of all subjects at an instant. It takes from the
-// policy's settings what concerns the reading of evidence.
-func Assemble(events []engine.Event, dir assembly.Directory, p *policy.Policy, at time.Time) ([]engine.Dossier, []assembly.Problem, error) {
+// policy's settings what concerns the reading of evidence, and asks it how the
+// change behind a rollback's build was reviewed.
+func Assemble(ctx context.Context, events []engine.Event, dir assembly.Directory, p *policy.Policy, at time.Time) ([]engine.Dossier, []assembly.Problem, error) {
 	skew, err := clockSkew(p)
 	if err != nil {
 		return nil, nil, err
 	}
-	dossiers, problems := assembly.Assemble(events, dir, assembly.Options{At: at, Skew: skew})
+	var unjudged []assembly.Problem
+	review := func(d engine.Dossier) string {
+		decision, err := evaluate(ctx, p, d)
+		if err != nil {
+			unjudged = append(unjudged, assembly.Problem{Subject: d.Subject.ID, Message: fmt.Sprintf("how it was reviewed is not known: %v", err)})
+		}
+		return assembly.ReviewOutcome(decision)
+	}
+	dossiers, problems := assembly.Assemble(events, dir, assembly.Options{At: at, Skew: skew, Review: review})
+	problems = append(problems, unjudged...)
+	if err := ctx.Err(); err != nil {
+		return nil, nil, err
+	}
 	if len(dossiers) == 0 {
 		return nil, problems, errors.New("the events speak of nothing that a policy could judge: no dossier was assembled")
 	}
 	return dossiers, problems, nil
+}
+
+func evaluate(ctx context.Context, p engine.Policy, d engine.Dossier) (engine.Decision, error) {
+	text, err := encodeDossier(d, "")
+	if err != nil {
+		return engine.Decision{}, err
+	}
+	return p.Evaluate(ctx, text)
 }
 
 // WriteDossiers writes one dossier a line.

@@ -82,7 +82,7 @@ func assemble(ctx context.Context, sys System, f assembleFlags) error {
 	case err != nil:
 		return err
 	}
-	dossiers, problems, err := app.Assemble(events, dir, policy, at)
+	dossiers, problems, err := app.Assemble(ctx, events, dir, policy, at)
 	for _, p := range problems {
 		sys.tell("look at %v", p)
 	}

@@ -59,7 +59,7 @@ func demo(ctx context.Context, sys System, f evalFlags, keep string) error {
 	if err != nil {
 		return err
 	}
-	dossiers, _, err := app.Assemble(events, dir, policy, sample.At)
+	dossiers, _, err := app.Assemble(ctx, events, dir, policy, sample.At)
 	if err != nil {
 		return err
 	}
