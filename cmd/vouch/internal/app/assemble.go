@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/changevouch/changevouch/collectors/iam"
 	"github.com/changevouch/changevouch/engine"
 	"github.com/changevouch/changevouch/engine/assembly"
 	"github.com/changevouch/changevouch/engine/policy"
@@ -67,7 +68,8 @@ func ReadEvents(ctx context.Context, docs *Documents, fault func(string)) ([]eng
 
 // Assemble builds the dossiers of all subjects at an instant. It takes from the
 // policy's settings what concerns the reading of evidence, and asks it how the
-// change behind a rollback's build was reviewed.
+// change behind a rollback's build was reviewed. What access records say only
+// together is joined first.
 func Assemble(ctx context.Context, events []engine.Event, dir assembly.Directory, p *policy.Policy, at time.Time) ([]engine.Dossier, []assembly.Problem, error) {
 	skew, err := clockSkew(p)
 	if err != nil {
@@ -81,7 +83,7 @@ func Assemble(ctx context.Context, events []engine.Event, dir assembly.Directory
 		}
 		return assembly.ReviewOutcome(decision)
 	}
-	dossiers, problems := assembly.Assemble(events, dir, assembly.Options{At: at, Skew: skew, Review: review})
+	dossiers, problems := assembly.Assemble(iam.Link(events), dir, assembly.Options{At: at, Skew: skew, Review: review})
 	problems = append(problems, unjudged...)
 	if err := ctx.Err(); err != nil {
 		return nil, nil, err
