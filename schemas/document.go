@@ -42,13 +42,13 @@ func Parse(text []byte) (*Document, []Fault) {
 
 // Validate reports what the schema forbids in the document.
 func (d *Document) Validate(name Name) []Fault {
-	all, err := compiled()
-	if err != nil { // the embedded schemas are wrong: a broken build
-		return []Fault{{Message: err.Error()}}
-	}
-	s, ok := all[name]
+	load, ok := compiled[name]
 	if !ok {
 		return []Fault{{Message: fmt.Sprintf("no schema named %q", name)}}
+	}
+	s, err := load()
+	if err != nil { // the embedded schemas are wrong: a broken build
+		return []Fault{{Message: err.Error()}}
 	}
 	err = s.compiled.Validate(d.value)
 	if err == nil {

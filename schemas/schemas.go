@@ -11,6 +11,7 @@ import (
 	"embed"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 	"time"
 	_ "time/tzdata" // time zones do not depend on the machine having them
@@ -67,41 +68,44 @@ type schema struct {
 	raw      map[string]any // by file name: a schema may refer to another
 }
 
-// compiled compiles the embedded schemas once per process: they are constants.
-var compiled = sync.OnceValues(func() (map[Name]schema, error) {
+// compiled compiles an embedded schema when it is first asked for; the schemas
+// are constants, so once is enough for a process.
+var compiled = func() map[Name]func() (schema, error) {
+	all := map[Name]func() (schema, error){}
+	for _, name := range Names() {
+		all[name] = sync.OnceValues(func() (schema, error) { return compile(name) })
+	}
+	return all
+}()
+
+// compile compiles one schema. Others that it refers to are loaded on the way.
+func compile(name Name) (schema, error) {
+	raw := map[string]any{}
 	compiler := jsonschema.NewCompiler()
 	compiler.Draft = jsonschema.Draft2020
 	compiler.AssertFormat = true
 	compiler.Formats["date-time"] = isInstant
 	compiler.Formats["timezone"] = isTimezone
 	compiler.LoadURL = func(url string) (io.ReadCloser, error) {
-		return nil, fmt.Errorf("schema %s is not embedded; nothing else is ever loaded", url)
-	}
-	raw := map[string]any{}
-	for _, name := range Names() {
-		text, err := Source(name)
-		if err != nil {
-			return nil, err
-		}
-		if err := compiler.AddResource(baseURL+string(name)+".json", bytes.NewReader(text)); err != nil {
-			return nil, fmt.Errorf("schema %s: %w", name, err)
+		file, ok := strings.CutPrefix(url, baseURL)
+		text, err := files.ReadFile(file)
+		if !ok || err != nil {
+			return nil, fmt.Errorf("schema %s is not embedded; nothing else is ever loaded", url)
 		}
 		doc, faults := Parse(text)
 		if len(faults) > 0 {
-			return nil, fmt.Errorf("schema %s: %s", name, faults[0])
+			return nil, fmt.Errorf("%s: %s", file, faults[0])
 		}
-		raw[string(name)+".json"] = doc.value
+		raw[file] = doc.value
+		return io.NopCloser(bytes.NewReader(text)), nil
 	}
-	all := map[Name]schema{}
-	for _, name := range Names() {
-		s, err := compiler.Compile(baseURL + string(name) + ".json")
-		if err != nil {
-			return nil, fmt.Errorf("schema %s: %w", name, err)
-		}
-		all[name] = schema{compiled: s, root: raw[string(name)+".json"], raw: raw}
+	file := string(name) + ".json"
+	s, err := compiler.Compile(baseURL + file)
+	if err != nil {
+		return schema{}, fmt.Errorf("schema %s: %w", name, err)
 	}
-	return all, nil
-})
+	return schema{compiled: s, root: raw[file], raw: raw}, nil
+}
 
 // isInstant accepts RFC 3339 with an offset, strictly as Go's time.Time reads
 // it, and only years that fit the nanoseconds with which OPA reckons.
