@@ -191,6 +191,19 @@ func TestStructuredFormatsAgree(t *testing.T) {
 	}
 }
 
+func TestYAMLNumbers(t *testing.T) {
+	dec := json.NewDecoder(strings.NewReader(`{"i":12345678901234567,"f":1.5,"b":true,"s":"1.5"}`))
+	dec.UseNumber()
+	n, err := node(dec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := yaml.Marshal(n)
+	if want := "i: 12345678901234567\nf: 1.5\nb: true\ns: \"1.5\"\n"; err != nil || string(got) != want {
+		t.Errorf("%s (%v), want %s", got, err, want)
+	}
+}
+
 func TestEmptyStreams(t *testing.T) {
 	for format, want := range map[string]string{"json": "[]\n", "ndjson": "", "yaml": "[]\n", "table": "0 decisions\n", "markdown": "**0 decisions**\n"} {
 		if got := render(t, format, Options{}, nil); got != want {

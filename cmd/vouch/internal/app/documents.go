@@ -33,6 +33,7 @@ type Documents struct {
 	args  []string
 	stdin *os.File // a copy of standard input, removed on Close
 	at    time.Time
+	limit int64 // bytes of one document
 }
 
 // Document is the text of one document and where it stands. Err is set when a place
@@ -51,7 +52,7 @@ func OpenDocuments(ctx context.Context, kind schemas.Name, args []string, stdin 
 	if len(args) == 0 {
 		return nil, fmt.Errorf("no %s named: give files, folders, or - for standard input", kind)
 	}
-	d := &Documents{kind: kind, args: args, at: at}
+	d := &Documents{kind: kind, args: args, at: at, limit: schemas.MaxBytes}
 	if !slices.Contains(args, Stdin) {
 		return d, nil
 	}
@@ -137,7 +138,7 @@ func (d *Documents) walk(ctx context.Context, arg string, deliver func(Document)
 		if _, err := d.stdin.Seek(0, io.SeekStart); err != nil {
 			return fmt.Errorf("read standard input: %w", err)
 		}
-		return stream(ctx, "stdin", d.stdin, deliver)
+		return d.stream(ctx, "stdin", d.stdin, deliver)
 	}
 	info, err := os.Stat(arg)
 	if err != nil {
@@ -145,7 +146,7 @@ func (d *Documents) walk(ctx context.Context, arg string, deliver func(Document)
 	}
 	switch {
 	case info.Mode().IsRegular():
-		return file(ctx, arg, deliver)
+		return d.file(ctx, arg, deliver)
 	case !info.IsDir():
 		return errors.New("neither a file nor a folder: give - and its content on standard input")
 	}
@@ -164,7 +165,7 @@ func (d *Documents) walk(ctx context.Context, arg string, deliver func(Document)
 			return nil
 		}
 		more := true
-		err = file(ctx, path, func(doc Document) bool { more = deliver(doc); return more })
+		err = d.file(ctx, path, func(doc Document) bool { more = deliver(doc); return more })
 		if err != nil && more {
 			more = deliver(Document{Origin: path, Err: err})
 		}
@@ -197,7 +198,7 @@ func isDocument(path string) bool {
 }
 
 // file delivers the documents of one file: one a line, or the whole of it.
-func file(ctx context.Context, path string, deliver func(Document) bool) error {
+func (d *Documents) file(ctx context.Context, path string, deliver func(Document) bool) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return plain(err)
@@ -205,9 +206,9 @@ func file(ctx context.Context, path string, deliver func(Document) bool) error {
 	defer f.Close()
 	switch strings.ToLower(filepath.Ext(path)) {
 	case ".ndjson", ".jsonl":
-		return lines(ctx, path, bufio.NewReader(f), deliver)
+		return d.lines(ctx, path, bufio.NewReader(f), deliver)
 	}
-	text, err := readAll(f)
+	text, err := d.readAll(f)
 	if err != nil {
 		return err
 	}
@@ -215,12 +216,12 @@ func file(ctx context.Context, path string, deliver func(Document) bool) error {
 	return nil
 }
 
-func readAll(r io.Reader) ([]byte, error) {
-	text, err := io.ReadAll(io.LimitReader(r, schemas.MaxBytes+1))
+func (d *Documents) readAll(r io.Reader) ([]byte, error) {
+	text, err := io.ReadAll(io.LimitReader(r, d.limit+1))
 	if err != nil {
 		return nil, plain(err)
 	}
-	if len(text) > schemas.MaxBytes {
+	if int64(len(text)) > d.limit {
 		return nil, errTooLarge
 	}
 	return text, nil
@@ -229,12 +230,12 @@ func readAll(r io.Reader) ([]byte, error) {
 var errTooLarge = fmt.Errorf("a document larger than %d MiB", schemas.MaxBytes>>20)
 
 // lines delivers one document for each line that is not blank.
-func lines(ctx context.Context, origin string, r *bufio.Reader, deliver func(Document) bool) error {
+func (d *Documents) lines(ctx context.Context, origin string, r *bufio.Reader, deliver func(Document) bool) error {
 	for n := 1; ; n++ {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		text, err := readLine(r)
+		text, err := d.readLine(r)
 		if len(bytes.TrimSpace(text)) > 0 && err != errTooLarge {
 			if !deliver(Document{Origin: origin, Line: n, Text: text}) {
 				return nil
@@ -253,12 +254,12 @@ func lines(ctx context.Context, origin string, r *bufio.Reader, deliver func(Doc
 
 // readLine reads up to and without a line break, but no more than a document
 // may have.
-func readLine(r *bufio.Reader) ([]byte, error) {
+func (d *Documents) readLine(r *bufio.Reader) ([]byte, error) {
 	var line []byte
 	for {
 		part, err := r.ReadSlice('\n')
 		line = append(line, part...)
-		if len(line) > schemas.MaxBytes {
+		if int64(len(line)) > d.limit {
 			return nil, errTooLarge
 		}
 		if !errors.Is(err, bufio.ErrBufferFull) {
@@ -269,8 +270,8 @@ func readLine(r *bufio.Reader) ([]byte, error) {
 
 // stream delivers the documents of a text of unknown layout: one a line, or
 // several JSON values one after the other.
-func stream(ctx context.Context, origin string, r io.ReadSeeker, deliver func(Document) bool) error {
-	perLine, err := isLines(bufio.NewReader(r))
+func (d *Documents) stream(ctx context.Context, origin string, r io.ReadSeeker, deliver func(Document) bool) error {
+	perLine, err := d.isLines(bufio.NewReader(r))
 	if err != nil {
 		return fmt.Errorf("read %s: %w", origin, err)
 	}
@@ -278,9 +279,9 @@ func stream(ctx context.Context, origin string, r io.ReadSeeker, deliver func(Do
 		return fmt.Errorf("read %s: %w", origin, err)
 	}
 	if perLine {
-		return lines(ctx, origin, bufio.NewReader(r), deliver)
+		return d.lines(ctx, origin, bufio.NewReader(r), deliver)
 	}
-	counter := &lineCounter{r: r}
+	counter := &lineCounter{r: r, most: d.limit}
 	dec := json.NewDecoder(counter)
 	for {
 		if err := ctx.Err(); err != nil {
@@ -298,14 +299,14 @@ func stream(ctx context.Context, origin string, r io.ReadSeeker, deliver func(Do
 			if _, err := r.Seek(start, io.SeekStart); err != nil {
 				return fmt.Errorf("read %s: %w", origin, err)
 			}
-			text, err := readAll(r)
+			text, err := d.readAll(r)
 			if err != nil {
 				return err
 			}
 			deliver(Document{Origin: origin, Line: counter.line(start), Text: text})
 			return nil
 		}
-		if len(value) > schemas.MaxBytes {
+		if int64(len(value)) > d.limit {
 			return errTooLarge
 		}
 		if !deliver(Document{Origin: origin, Line: counter.line(dec.InputOffset() - int64(len(value))), Text: value}) {
@@ -316,10 +317,10 @@ func stream(ctx context.Context, origin string, r io.ReadSeeker, deliver func(Do
 
 // isLines reports whether the first line that is not blank is a whole JSON
 // value, or the next begins another object: one document a line.
-func isLines(r *bufio.Reader) (bool, error) {
+func (d *Documents) isLines(r *bufio.Reader) (bool, error) {
 	var first []byte
 	for {
-		line, err := readLine(r)
+		line, err := d.readLine(r)
 		line = bytes.TrimSpace(line)
 		switch {
 		case len(line) == 0:
@@ -346,13 +347,14 @@ func isLines(r *bufio.Reader) (bool, error) {
 type lineCounter struct {
 	r      io.Reader
 	passed int64
+	most   int64 // bytes of one document
 	limit  int64
 	breaks []int64
 	before int // breaks dropped
 }
 
 // allow lets one document pass that begins at an offset.
-func (c *lineCounter) allow(start int64) { c.limit = max(c.passed, start+schemas.MaxBytes+1) }
+func (c *lineCounter) allow(start int64) { c.limit = max(c.passed, start+c.most+1) }
 
 func (c *lineCounter) Read(p []byte) (int, error) {
 	if c.passed > c.limit {

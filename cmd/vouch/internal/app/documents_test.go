@@ -77,11 +77,12 @@ func TestStandardInput(t *testing.T) {
 // A text without end is refused before it fills the memory.
 func TestStandardInputTooLarge(t *testing.T) {
 	for name, start := range map[string]string{"one value": "{\n\"a\":\n[", "one line": `{"a":"`} {
-		endless := io.MultiReader(strings.NewReader(start), strings.NewReader(strings.Repeat("1,\r ", schemas.MaxBytes/3)))
+		endless := io.MultiReader(strings.NewReader(start), strings.NewReader(strings.Repeat("1,\r ", 10_000)))
 		d, err := OpenDocuments(context.Background(), schemas.Dossier, []string{"-"}, endless, time.Time{})
 		if err != nil {
 			t.Fatal(err)
 		}
+		d.limit = 20_000
 		var got []error
 		for doc := range d.All(context.Background()) {
 			got = append(got, doc.Err)
@@ -269,6 +270,23 @@ func TestFileAppearsWhole(t *testing.T) {
 	fmt.Fprint(f, "x")
 	if err := f.Commit(); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestPlace(t *testing.T) {
+	for _, tc := range []struct {
+		line  int
+		fault schemas.Fault
+		want  string
+	}{
+		{1, schemas.Fault{Pointer: "/a", Message: "m", Line: 3, Column: 4}, "f:3:4: /a: m"},
+		{7, schemas.Fault{Message: "m", Line: 1, Column: 4}, "f:7:4: m"},
+		{7, schemas.Fault{Message: "m"}, "f:7: m"},
+		{1, schemas.Fault{Message: "m"}, "f: m"},
+	} {
+		if got := (Document{Origin: "f", Line: tc.line}).place(tc.fault); got != tc.want {
+			t.Errorf("%+v on line %d: %s, want %s", tc.fault, tc.line, got, tc.want)
+		}
 	}
 }
 

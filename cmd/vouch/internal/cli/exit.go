@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 )
 
 // Exit codes: see "Command line" in DESIGN.md.
@@ -17,16 +18,7 @@ const (
 // ends with the code and says no more.
 type exit int
 
-func (e exit) Error() string {
-	switch e {
-	case exitNonCompliant:
-		return "not compliant"
-	case exitOpen:
-		return "not decided yet"
-	default:
-		return "failed"
-	}
-}
+func (e exit) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 
 // exitCode maps what a command returned to the code of the process.
 func exitCode(err error) int {
