@@ -182,8 +182,7 @@ func (d *Documents) walk(ctx context.Context, arg string, deliver func(Document)
 
 // plain drops the path from a file error: the origin names it already.
 func plain(err error) error {
-	var path *fs.PathError
-	if errors.As(err, &path) {
+	if path, ok := errors.AsType[*fs.PathError](err); ok {
 		return path.Err
 	}
 	return err
@@ -236,7 +235,7 @@ func (d *Documents) lines(ctx context.Context, origin string, r *bufio.Reader, d
 			return err
 		}
 		text, err := d.readLine(r)
-		if len(bytes.TrimSpace(text)) > 0 && err != errTooLarge {
+		if len(bytes.TrimSpace(text)) > 0 && !errors.Is(err, errTooLarge) {
 			if !deliver(Document{Origin: origin, Line: n, Text: text}) {
 				return nil
 			}
@@ -244,7 +243,7 @@ func (d *Documents) lines(ctx context.Context, origin string, r *bufio.Reader, d
 		switch {
 		case errors.Is(err, io.EOF):
 			return nil
-		case err == errTooLarge:
+		case errors.Is(err, errTooLarge):
 			return fmt.Errorf("line %d: %w", n, err)
 		case err != nil:
 			return plain(err)
@@ -333,7 +332,7 @@ func (d *Documents) isLines(r *bufio.Reader) (bool, error) {
 		default:
 			return len(first) > 1 && line[0] == '{', nil
 		}
-		if errors.Is(err, io.EOF) || err == errTooLarge {
+		if errors.Is(err, io.EOF) || errors.Is(err, errTooLarge) {
 			return false, nil
 		}
 		if err != nil {

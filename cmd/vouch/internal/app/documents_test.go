@@ -95,13 +95,14 @@ func TestStandardInputTooLarge(t *testing.T) {
 }
 
 func TestStandardInputIsInterruptible(t *testing.T) {
-	t.Setenv("TMPDIR", t.TempDir())
+	dir := t.TempDir()
+	t.Setenv("TMPDIR", dir)
 	r, w := io.Pipe()
 	defer w.Close()
 	ctx, cancel := context.WithCancel(context.Background())
 	time.AfterFunc(20*time.Millisecond, cancel)
 	_, err := OpenDocuments(ctx, schemas.Dossier, []string{"-"}, r, time.Time{})
-	left, _ := os.ReadDir(os.TempDir())
+	left, _ := os.ReadDir(dir)
 	if !errors.Is(err, context.Canceled) || len(left) > 0 {
 		t.Errorf("error %v, left behind %v", err, left)
 	}
@@ -192,7 +193,9 @@ func TestOrderedKeepsOrderAndBounds(t *testing.T) {
 
 func TestOrderedStops(t *testing.T) {
 	endless := func(yield func(int) bool) {
-		for i := 0; yield(i); i++ {
+		i := 0
+		for yield(i) {
+			i++
 		}
 	}
 	same := func(_ context.Context, i int) int { return i }

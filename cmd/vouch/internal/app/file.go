@@ -33,8 +33,8 @@ func CreateFile(path string) (*File, error) {
 		return &File{Writer: bufio.NewWriter(f), file: f, path: path}, nil
 	case err == nil:
 		mode = info.Mode().Perm()
-		if real, err := filepath.EvalSymlinks(path); err == nil {
-			path = real
+		if target, err := filepath.EvalSymlinks(path); err == nil {
+			path = target
 		}
 	}
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
