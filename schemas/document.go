@@ -334,7 +334,7 @@ func (p *parser) number() (any, error) {
 	if err != nil || len(text) > 64 || len(exponent) > 3 {
 		return nil, p.stop(start, "the number %.40q is out of range", text)
 	}
-	if math.Abs(f) >= 1<<53 && bytes.IndexAny(text, ".eE") < 0 && strconv.FormatFloat(f, 'f', -1, 64) != string(text) {
+	if math.Abs(f) >= 1<<53 && !bytes.ContainsAny(text, ".eE") && strconv.FormatFloat(f, 'f', -1, 64) != string(text) {
 		return nil, p.stop(start, "the number %.40q has more digits than JSON readers keep: write it as a text", text)
 	}
 	if f == 0 && text[0] == '-' {

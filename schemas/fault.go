@@ -116,7 +116,7 @@ func (s schema) leaf(document any, e *jsonschema.ValidationError) []Fault {
 		object, _ := instance.(map[string]any)
 		for _, key := range texts(words) {
 			if _, ok := object[key]; !ok {
-				faults = append(faults, fault(at, "%s is missing%s", key, s.because(document, e)))
+				faults = append(faults, fault(at, "%s is missing%s", key, s.because(e)))
 			}
 		}
 		return faults
@@ -140,7 +140,7 @@ func (s schema) leaf(document any, e *jsonschema.ValidationError) []Fault {
 	case "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "minItems", "maxItems", "uniqueItems", "maxLength", "minProperties":
 		return []Fault{fault(at, "%s", limit(keyword, words, instance))}
 	case "": // a schema that is just false
-		return []Fault{fault(at, "not allowed here%s", s.because(document, e))}
+		return []Fault{fault(at, "not allowed here%s", s.because(e))}
 	}
 	return []Fault{fault(at, "%s", e.Message)}
 }
@@ -207,7 +207,7 @@ func (s schema) applies(document any, e *jsonschema.ValidationError) bool {
 }
 
 // because names the discriminator of an if/then: " (subject.type is change)".
-func (s schema) because(document any, e *jsonschema.ValidationError) string {
+func (s schema) because(e *jsonschema.ValidationError) string {
 	words, ok := s.condition(e)
 	if !ok {
 		return ""

@@ -113,19 +113,19 @@ func readTarball(ctx context.Context, r io.Reader) (fileset, error) {
 
 func untar(ctx context.Context, r io.Reader) (fileset, error) {
 	// Other entries are skipped, but not without end.
-	packed := &limited{ctx: ctx, r: r, left: 2 * maxBundleBytes}
+	packed := limited(ctx, r)
 	head := make([]byte, 2)
 	n, err := io.ReadFull(packed, head)
 	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return nil, err
 	}
-	var stream io.Reader = io.MultiReader(bytes.NewReader(head[:n]), packed)
+	stream := io.MultiReader(bytes.NewReader(head[:n]), packed)
 	if bytes.Equal(head, []byte{0x1f, 0x8b}) {
 		unzipped, err := gzip.NewReader(stream)
 		if err != nil {
 			return nil, err
 		}
-		stream = &limited{ctx: ctx, r: unzipped, left: 2 * maxBundleBytes}
+		stream = limited(ctx, unzipped)
 	}
 	files := fileset{}
 	archive := tar.NewReader(stream)
@@ -154,23 +154,25 @@ func untar(ctx context.Context, r io.Reader) (fileset, error) {
 	}
 }
 
-// limited stops reading at a number of bytes or when ctx ends.
-type limited struct {
-	ctx  context.Context
-	r    io.Reader
-	left int64
-}
+// readFunc is an io.Reader.
+type readFunc func([]byte) (int, error)
 
-func (l *limited) Read(p []byte) (int, error) {
-	if err := l.ctx.Err(); err != nil {
-		return 0, err
-	}
-	if l.left <= 0 {
-		return 0, fmt.Errorf("the archive is larger than %d bytes", 2*maxBundleBytes)
-	}
-	n, err := l.r.Read(p[:min(int64(len(p)), l.left)])
-	l.left -= int64(n)
-	return n, err
+func (f readFunc) Read(p []byte) (int, error) { return f(p) }
+
+// limited stops reading at a number of bytes or when ctx ends.
+func limited(ctx context.Context, r io.Reader) io.Reader {
+	left := int64(2 * maxBundleBytes)
+	return readFunc(func(p []byte) (int, error) {
+		if err := ctx.Err(); err != nil {
+			return 0, err
+		}
+		if left <= 0 {
+			return 0, fmt.Errorf("the archive is larger than %d bytes", 2*maxBundleBytes)
+		}
+		n, err := r.Read(p[:min(int64(len(p)), left)])
+		left -= int64(n)
+		return n, err
+	})
 }
 
 // digest names the content of a bundle: the SHA-256 of what `sha256sum` prints

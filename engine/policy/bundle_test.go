@@ -1,9 +1,6 @@
 package policy_test
 
-import (
-	"maps"
-	"testing/fstest"
-)
+import "testing/fstest"
 
 // tiny is a bundle of two controls: one for changes, one for alerts. Its
 // document can be bent by the commit message of the dossier, so that tests can
@@ -113,9 +110,3 @@ const dossier = `{
   "sources": {"github": {"status": "complete"}}, "people": [{"id": "ana", "kind": "employee"}],
   "change": {"kind": "pull_request", "pull_request": {"reviews": [{"user": "ben", "state": "approved"}]}}
 }`
-
-func with(base map[string]string, more map[string]string) map[string]string {
-	out := maps.Clone(base)
-	maps.Copy(out, more)
-	return out
-}

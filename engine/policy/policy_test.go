@@ -165,8 +165,7 @@ func TestSettings(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			_, err := policy.Load(t.Context(), tiny(), policy.Options{Settings: []byte(test.settings)})
 			wantError(t, err, test.want)
-			var settings *policy.SettingsError
-			if !errors.As(err, &settings) {
+			if _, ok := errors.AsType[*policy.SettingsError](err); !ok {
 				t.Errorf("%T is no SettingsError", err)
 			}
 		})

@@ -19,15 +19,15 @@ import (
 //
 // A subject that is out of scope needs no findings.
 func (p *Policy) verdict(dossier any, d engine.Decision) error {
-	subject := lookup(dossier, []string{"subject"}).(map[string]any)
+	kind, id := lookup(dossier, []string{"subject", "type"}), lookup(dossier, []string{"subject", "id"})
 	said, _ := lookup(dossier, []string{"evaluated_at"}).(string)
 	switch {
 	case d.Schema != engine.DecisionSchema:
 		return undecided("schema is %q, not %q", d.Schema, engine.DecisionSchema)
 	case d.ID != "" || d.InputDigest != "" || len(d.Policy) > 0:
 		return undecided("id, policy and input_digest are not for the rules to say")
-	case d.Subject.Type != subject["type"] || d.Subject.ID != subject["id"]:
-		return undecided("the verdict is on %s %s, the dossier on %v %v", d.Subject.Type, d.Subject.ID, subject["type"], subject["id"])
+	case d.Subject.Type != kind || d.Subject.ID != id:
+		return undecided("the verdict is on %s %s, the dossier on %v %v", d.Subject.Type, d.Subject.ID, kind, id)
 	case !sameInstant(d.EvaluatedAt, said):
 		return undecided("the verdict is of %s, the dossier of %s", d.EvaluatedAt, said)
 	}
