@@ -60,7 +60,7 @@ test/go: .cache/bin/gotestsum
 lint/rego: build .cache/bin/regal
 	@bin/vouch policy fmt --fail rego
 	bin/vouch policy check rego
-	.cache/bin/regal lint rego
+	.cache/bin/regal lint --no-color rego
 
 # gofmt, go vet and the linters of .golangci.yml.
 lint/go: .cache/bin/golangci-lint
