@@ -7,7 +7,6 @@ import (
 	"github.com/changevouch/changevouch/collectors/git"
 	"github.com/changevouch/changevouch/collectors/iam"
 	"github.com/changevouch/changevouch/collectors/render"
-	"github.com/changevouch/changevouch/engine"
 )
 
 // Collector reads the recordings of one source.
@@ -15,7 +14,6 @@ type Collector struct {
 	Name    string
 	Summary string
 	mapper  collectors.Mapper
-	link    func([]engine.Event) []engine.Event // over all events; may be nil
 }
 
 // Collectors lists every source.
@@ -23,15 +21,12 @@ func Collectors() []Collector {
 	return []Collector{
 		{Name: "git", Summary: "Read changes, reviews, checks and issues from GitHub", mapper: git.Map},
 		{Name: "render", Summary: "Read deploys and configuration from Render", mapper: render.Map},
-		{Name: "iam", Summary: "Read access changes from audit logs (AWS CloudTrail and others)", mapper: iam.Map, link: iam.Link},
+		{Name: "iam", Summary: "Read access changes from audit logs (AWS CloudTrail and others)", mapper: iam.Map},
 	}
 }
 
-// Read maps the recordings below paths: see collectors.Read.
+// Read maps the recordings below paths: see collectors.Read. Access events stay
+// as their records made them; assembly joins them.
 func (c Collector) Read(ctx context.Context, paths []string) (collectors.Result, error) {
-	result, err := collectors.Read(ctx, paths, c.mapper)
-	if err == nil && c.link != nil {
-		result.Events = c.link(result.Events)
-	}
-	return result, err
+	return collectors.Read(ctx, paths, c.mapper)
 }
