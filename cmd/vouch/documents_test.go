@@ -26,8 +26,7 @@ var updateDocs = flag.Bool("update-docs", false, "write the real output of comma
 //   - a block fenced as sh holds commands that succeed; their output is free
 //   - a block after the comment <!-- not run: REASON --> is only read
 //
-// The shell starts in a folder that looks like the project's top, so a command
-// may write files there. `make demo` is run for real; for any other target of
+// The shell starts in a copy of the project, so a command may write files there. `make demo` is run for real; for any other target of
 // make, which would run this test again, only its existence is checked.
 func TestDocuments(t *testing.T) {
 	root := repository(t)
@@ -156,17 +155,13 @@ func runExamples(t *testing.T, root, bin string, examples []example) [][]string 
 		return nil
 	}
 	dir := t.TempDir()
-	entries, err := os.ReadDir(root)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), ".") || e.Name() == "bin" {
-			continue
-		}
-		if err := os.Symlink(filepath.Join(root, e.Name()), filepath.Join(dir, e.Name())); err != nil {
+	err := walk(root, func(name string) {
+		if err := copyFile(filepath.Join(root, name), filepath.Join(dir, name)); err != nil {
 			t.Fatal(err)
 		}
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 	if err := os.Symlink(bin, filepath.Join(dir, "bin")); err != nil {
 		t.Fatal(err)
@@ -215,6 +210,17 @@ func runExamples(t *testing.T, root, bin string, examples []example) [][]string 
 		}
 	}
 	return outputs
+}
+
+func copyFile(from, to string) error {
+	content, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(to, content, 0o644)
 }
 
 // matches reports whether the real output is the shown one, where a shown line
