@@ -112,7 +112,9 @@ _moments(rule) := {"decisive": decisive, "until": until} if {
 	until := _until(rule, decisive)
 }
 
-_decisive_moment(rule) := data.controls[rule].decisive_at if {
+_decisive_moment(rule) := data.controls[rule].waiver_needed_at if {
+	data.controls[rule].waiver_needed_at
+} else := data.controls[rule].decisive_at if {
 	data.controls[rule].decisive_at
 } else := clock.now
 
@@ -138,7 +140,20 @@ _verdict(rule) := {
 	"evidence": sort([pointer | some pointer in data.controls[rule].passed.evidence]),
 } if {
 	count(data.controls[rule].problems) == 0
+} else := {
+	"status": "unknown",
+	"message": "The rule of this control comes to no verdict on these facts.",
+	"reasons": ["rule.no_verdict"],
+	"evidence": [_body],
+	"remediation": "Complete the dossier and evaluate again; if it is complete, report the rule.",
+} if {
+	data.controls[rule].problems
 }
+
+# Where the dossier tells of its subject.
+_body := $"/{input.subject.type}" if {
+	input[input.subject.type]
+} else := "/subject"
 
 _worst(statuses) := "fail" if {
 	"fail" in statuses
@@ -153,13 +168,19 @@ _problem_verdict(worst, problems) := object.union(
 		"status": worst,
 		"message": concat(" ", _unique([problem.message | some problem in ordered])),
 		"reasons": sort([reason | some reason in {problem.reason | some problem in relevant}]),
-		"evidence": sort([pointer | some pointer in {pointer | some problem in relevant; some pointer in problem.evidence}]),
+		"evidence": _evidence(relevant),
 	},
 	object.union(_remediation(ordered), _due(relevant)),
 ) if {
 	relevant := {problem | some problem in problems; problem.status == worst}
 	ordered := [entry[2] | some entry in sort([[problem.reason, problem.message, problem] | some problem in relevant])]
 }
+
+# Where a problem points at nothing, what is missing is missing in the body.
+_evidence(relevant) := sort([pointer | some pointer in pointers]) if {
+	pointers := {pointer | some problem in relevant; some pointer in problem.evidence}
+	count(pointers) > 0
+} else := [_body]
 
 # _unique keeps the first of equal sentences.
 _unique(sentences) := [sentence |
@@ -185,7 +206,11 @@ _parts[index] := part if {
 	some index, body in input.deployment.changes
 	view := object.union(
 		object.remove(input, ["deployment"]),
-		{"subject": {"type": "change", "id": sprintf("%s/%d", [input.subject.id, index])}, "change": body},
+		{
+			"subject": {"type": "change", "id": sprintf("%s/%d", [input.subject.id, index])},
+			"deployment": {"id": input.subject.id},
+			"change": body,
+		},
 	)
 	part := {
 		"findings": own,
@@ -193,7 +218,6 @@ _parts[index] := part if {
 		"risk": risk.document,
 		"parties": _change_parties,
 		"observations": _own_observations,
-		"waived_subject": input.subject.id,
 	} with input as view
 }
 
@@ -210,24 +234,51 @@ _combined[id] := finding if {
 	chosen := {index: part.findings[id] | some index, part in _carried; part.findings[id].status == status}
 	indexes := sort([index | some index, _ in chosen])
 	first := chosen[indexes[0]]
+	remedies := _unique([chosen[index].remediation | some index in indexes])
 	finding := object.union(first, object.union(
 		{
 			"message": concat(" ", [_located(index, chosen[index].message) | some index in indexes]),
 			"reasons": sort([reason | some reason in {reason | some found in chosen; some reason in found.reasons}]),
 			"evidence": sort([pointer | some pointer in {_rebased(index, pointer) | some index, found in chosen; some pointer in found.evidence}]),
 		},
-		_earliest(chosen),
+		object.union(_earliest(chosen), _remedies(remedies)),
 	))
 }
 
-_earliest(chosen) := {"due_at": min(dues)} if {
-	dues := {found.due_at | some found in chosen; found.due_at}
+_remedies(remedies) := {"remediation": concat(" ", remedies)} if {
+	count(remedies) > 0
+} else := {}
+
+# A deployment whose changes are not on record says nothing of any of them.
+_combined[id] := finding if {
+	input.subject.type == "deployment"
+	count(input.deployment.changes) == 0
+	some id, row in _rows("change")
+	finding := object.union(
+		{
+			"control": id,
+			"severity": row.severity,
+			"title": row.title,
+			"clause": row.clause,
+			"policy_version": data.catalogue.policy.version,
+			"status": "unknown",
+			"message": "Which changes the deployment carries is not on record.",
+			"reasons": ["dep.no_changes"],
+			"evidence": ["/deployment"],
+			"remediation": "Find the commits between the previous and the new live commit, and evaluate again.",
+		},
+		_aliases(row),
+	)
+}
+
+_earliest(chosen) := {"due_at": clock.text(min(dues))} if {
+	dues := {clock.instant(found.due_at) | some found in chosen; found.due_at}
 	count(dues) > 0
 } else := {}
 
-_located(_, message) := message if count(_carried) == 1
+_located(_, message) := message if count(_parts) == 1
 
-_located(index, message) := $"Change {index + 1}: {message}" if count(_carried) > 1
+_located(index, message) := $"Change {index + 1}: {message}" if count(_parts) > 1
 
 _rebased(index, pointer) := $"/deployment/changes/{index}{substring(pointer, 7, -1)}" if startswith(pointer, "/change")
 
@@ -242,7 +293,9 @@ _strictest_type := [type |
 	some type in ["normal", "emergency", "standard", "out_of_scope"]
 	some part in _parts
 	part.classification.type == type
-][0]
+][0] if {
+	count(_parts) > 0
+} else := "n/a"
 
 _all_scopes := {kind | some part in _carried; some kind in part.classification.scopes}
 
@@ -277,10 +330,12 @@ _worst_outcome := [entry[1] |
 		["pending", "pending"],
 		["waived", "compliant_with_waiver"],
 		["pass", "compliant"],
-		["not_applicable", "compliant"],
+		["not_applicable", "out_of_scope"],
 	]
 	entry[0] in {finding.status | some finding in findings}
-][0]
+][0] if {
+	count(findings) > 0
+} else := "unknown"
 
 # Controls of the catalogue that have no rule in this bundle: nothing is said of them.
 _unevaluated := {"unevaluated": sort([entry | some entry in missing])} if {
