@@ -18,10 +18,10 @@ applied(finding, _) := finding if finding.status != "fail"
 
 applied(finding, moments) := object.union(finding, {
 	"status": "waived",
-	"message": concat(" ", [finding.message, $"Waived by {chosen.id}: approved by {chosen.approved_by} until {chosen.expires_at} ({object.get(chosen, "reason", "no reason given")})."]),
+	"message": concat(" ", [finding.message, $"Waived by {_label(chosen)}: approved by {chosen.approved_by} until {chosen.expires_at} ({object.get(chosen, "reason", "no reason given")})."]),
 	"evidence": sort([pointer | some pointer in ({pointer | some pointer in finding.evidence} | {$"/waivers/{index}"})]),
 	"waiver": object.union(
-		{"id": chosen.id, "approved_by": chosen.approved_by, "expires_at": chosen.expires_at},
+		{"id": _label(chosen), "approved_by": chosen.approved_by, "expires_at": chosen.expires_at},
 		object.filter(chosen, ["reason"]),
 	),
 }) if {
@@ -44,6 +44,10 @@ applied(finding, moments) := object.union(finding, {
 	}
 	ordered := sort([fault | some fault in faults])
 }
+
+_label(waiver) := object.get(waiver, "id", "without an id")
+
+_name(waiver) := concat(" ", ["Waiver", _label(waiver)])
 
 _reason(control, fault) := concat("", ["sla.waiver_", fault.kind]) if {
 	control == "CM-6.2"
@@ -84,16 +88,18 @@ _names contains input.alert.id
 
 _names contains input.change.id
 
-# For a change inside a deployment, the deployment too.
-_names contains trim_suffix(input.subject.id, concat("", ["/", number])) if {
-	number := regex.find_n(`[0-9]+$`, input.subject.id, 1)[0]
-	endswith(input.subject.id, concat("", ["/", number]))
+_names contains $"{input.change.repository}#{input.change.pull_request.number}" if {
+	input.change.repository
+	input.change.pull_request.number
 }
 
+# For a change inside a deployment, the deployment too.
+_names contains input.deployment.id
+
 # _fault says why a waiver does not count.
-_fault(index, waiver, control, _) := {"kind": "unwaivable", "text": $"Waiver {waiver.id} does not count: {control} cannot be waived.", "evidence": $"/waivers/{index}"} if {
+_fault(index, waiver, control, _) := {"kind": "unwaivable", "text": $"{_name(waiver)} does not count: {control} cannot be waived.", "evidence": $"/waivers/{index}"} if {
 	control in data.settings.unwaivable_controls
-} else := {"kind": "incomplete", "text": $"Waiver {waiver.id} does not count: it has no {concat(", ", sort(absent))}.", "evidence": $"/waivers/{index}"} if {
+} else := {"kind": "incomplete", "text": $"{_name(waiver)} does not count: it has no {concat(", ", sort(absent))}.", "evidence": $"/waivers/{index}"} if {
 	absent := {field | some field in ["approved_at", "approved_by", "expires_at"]; not waiver[field]}
 	count(absent) > 0
 } else := _time_fault(index, waiver) if {
@@ -102,13 +108,13 @@ _fault(index, waiver, control, _) := {"kind": "unwaivable", "text": $"Waiver {wa
 	_person_fault(index, waiver)
 }
 
-_fault(index, waiver, control, moments) := {"kind": "late", "text": $"Waiver {waiver.id} does not count: it was approved only at {waiver.approved_at}, after {clock.text(moments.decisive)}. It is on record as accepted afterwards.", "evidence": $"/waivers/{index}"} if {
+_fault(index, waiver, control, moments) := {"kind": "late", "text": $"{_name(waiver)} does not count: it was approved only at {waiver.approved_at}, after {clock.text(moments.decisive)}. It is on record as accepted afterwards.", "evidence": $"/waivers/{index}"} if {
 	_is_sound(index, waiver, control)
 	clock.instant(waiver.approved_at) > moments.decisive
-} else := {"kind": "expired", "text": $"Waiver {waiver.id} does not count: it expired at {waiver.expires_at}, before {clock.text(moments.until)}.", "evidence": $"/waivers/{index}"} if {
+} else := {"kind": "expired", "text": $"{_name(waiver)} does not count: it expired at {waiver.expires_at}, before {clock.text(moments.until)}.", "evidence": $"/waivers/{index}"} if {
 	_is_sound(index, waiver, control)
 	clock.instant(waiver.expires_at) < moments.until
-} else := {"kind": "revoked", "text": $"Waiver {waiver.id} does not count: it was revoked at {waiver.revoked_at}.", "evidence": $"/waivers/{index}"} if {
+} else := {"kind": "revoked", "text": $"{_name(waiver)} does not count: it was revoked at {waiver.revoked_at}.", "evidence": $"/waivers/{index}"} if {
 	_is_sound(index, waiver, control)
 	clock.instant(waiver.revoked_at) <= moments.until
 }
@@ -122,17 +128,17 @@ _is_sound(index, waiver, control) if {
 	not _person_fault(index, waiver)
 }
 
-_time_fault(index, waiver) := {"kind": "too_long", "text": $"Waiver {waiver.id} does not count: it lasts longer than {data.settings.waiver_max_days} days.", "evidence": $"/waivers/{index}"} if {
+_time_fault(index, waiver) := {"kind": "too_long", "text": $"{_name(waiver)} does not count: it lasts longer than {data.settings.waiver_max_days} days.", "evidence": $"/waivers/{index}"} if {
 	clock.instant(waiver.expires_at) - clock.instant(waiver.approved_at) > data.settings.waiver_max_days * clock.day
 }
 
-_person_fault(index, waiver) := {"kind": "self", "text": $"Waiver {waiver.id} does not count: {waiver.approved_by} approved their own request.", "evidence": $"/waivers/{index}"} if {
+_person_fault(index, waiver) := {"kind": "self", "text": $"{_name(waiver)} does not count: {waiver.approved_by} approved their own request.", "evidence": $"/waivers/{index}"} if {
 	_same(waiver.approved_by, waiver.requested_by)
-} else := {"kind": "unauthorised", "text": $"Waiver {waiver.id} does not count: {waiver.approved_by} is not an authorised person in the directory.", "evidence": $"/waivers/{index}"} if {
+} else := {"kind": "unauthorised", "text": $"{_name(waiver)} does not count: {waiver.approved_by} is not an authorised person in the directory.", "evidence": $"/waivers/{index}"} if {
 	not _is_authorised(waiver)
-} else := {"kind": "self", "text": $"Waiver {waiver.id} does not count: {waiver.approved_by} took part in the change.", "evidence": $"/waivers/{index}"} if {
+} else := {"kind": "self", "text": $"{_name(waiver)} does not count: {waiver.approved_by} took part in the change.", "evidence": $"/waivers/{index}"} if {
 	people.member(waiver.approved_by).id in _participants
-} else := {"kind": "incomplete", "text": $"Waiver {waiver.id} does not count: nobody is on record who requested it.", "evidence": $"/waivers/{index}"} if {
+} else := {"kind": "incomplete", "text": $"{_name(waiver)} does not count: nobody is on record who requested it.", "evidence": $"/waivers/{index}"} if {
 	not waiver.requested_by
 }
 
@@ -151,4 +157,12 @@ _is_authorised(waiver) if {
 }
 
 # Whoever wrote, requested, reviewed or deployed the change took part in it.
-_participants := ({id | some id, _ in review.authors} | {owner | some owner, _ in review.standing}) | deployer.persons
+_participants contains id if some id, _ in review.authors
+
+_participants contains owner if some owner, _ in review.standing
+
+_participants contains owner if some owner, _ in review.judged
+
+_participants contains id if some id in deployer.persons
+
+_participants contains people.member(input.finding.owner).id
