@@ -185,6 +185,17 @@ problems contains {
 	some fault in grant.unapproved
 }
 
+problems contains {
+	"status": "unknown",
+	"reason": "sod.self_granted",
+	"message": $"Whether the access used for the high-risk change was granted with independent approval cannot be told: {fault.text}.",
+	"evidence": {fault.evidence},
+	"remediation": "Read the request for the access completely and evaluate again.",
+} if {
+	_took_effect
+	some fault in grant.unclear
+}
+
 passed := {
 	"message": $"{_names(_others)} approved the high-risk change; {_deployers} put it into production.",
 	"evidence": _evidence,

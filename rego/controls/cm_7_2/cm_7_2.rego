@@ -11,6 +11,7 @@ package controls.cm_7_2
 import data.classification
 import data.lib.change
 import data.lib.clock
+import data.lib.emergency
 import data.lib.evidence
 import data.lib.grant
 import data.lib.people
@@ -46,11 +47,57 @@ problems contains {
 	some party in _parties
 	person := review.person_of(party.account)
 	people.is_human(person)
-	not people.engaged(person, decisive_at)
+	not people.authorised(person, review.system, decisive_at)
 }
 
 problems contains {
-	"status": _unresolved_status,
+	"status": "fail",
+	"reason": "acc.unauthorised",
+	"message": $"{people.label(review.system, party.account)}, the {party.field} of the grant, is a {person.kind} that is not registered.",
+	"evidence": {$"/change/event/{party.field}"},
+	"remediation": $"Register {party.account} with owner and purpose, or revoke its access.",
+} if {
+	some party in _parties
+	person := review.person_of(party.account)
+	person.kind in {"bot", "agent"}
+	not person.registered == true
+}
+
+# Who gained what from whom, and when: without it nobody can be told to be independent.
+problems contains {
+	"status": "unknown",
+	"reason": "acc.untold",
+	"message": $"The record of the grant does not say {concat(", ", sort(_untold))}.",
+	"evidence": change.pointers,
+	"remediation": "Read the access events completely and evaluate again.",
+} if {
+	count(_untold) > 0
+}
+
+_untold contains "who made it" if {
+	_is_grant
+	not input.change.event.actor
+}
+
+_untold contains "who gains by it" if {
+	_is_grant
+	not input.change.event.beneficiary
+	not input.change.event.target
+}
+
+_untold contains "when it was made" if {
+	_is_grant
+	not input.change.event.at
+}
+
+_untold contains "when the elevation began" if {
+	_elevation
+	not _is_grant
+	not _started_at
+}
+
+problems contains {
+	"status": _unresolved_status(party.account),
 	"reason": "acc.unauthorised",
 	"message": $"{party.account}, the {party.field} of the grant, belongs to nobody in the directory.",
 	"evidence": {$"/change/event/{party.field}"},
@@ -61,9 +108,12 @@ problems contains {
 	not people.is_system(review.system, party.account)
 }
 
-_unresolved_status := "fail" if {
-	people.directory_complete
-} else := "unknown"
+# What is left of a deleted account may have been anybody's.
+_unresolved_status(account) := "unknown" if {
+	not people.directory_complete
+} else := "unknown" if {
+	people.is_erased(account)
+} else := "fail"
 
 _approvers := review.approvers | retrospective.reviewers if {
 	classification.type == "emergency"
@@ -79,33 +129,48 @@ _unapproved := {
 	"status": "pending",
 	"reason": "acc.grant_unapproved",
 	"message": "The grant was made in an emergency; its retrospective review is not done yet.",
-	"evidence": {"/change/event"},
+	"evidence": change.pointers,
 	"remediation": "Have somebody independent review the grant.",
+	"due_at": emergency.review_due,
 } if {
 	classification.type == "emergency"
 	not retrospective.done
-	not clock.passed(data.lib.emergency.review_due)
+	not clock.passed(emergency.review_due)
 } else := {
 	"status": "unknown",
 	"reason": "acc.grant_unapproved",
 	"message": "Whether somebody independent approved the grant cannot be told: approvals could not be read or resolved.",
-	"evidence": {"/change/event"},
+	"evidence": change.pointers,
 	"remediation": "Read the missing facts and evaluate again.",
 } if {
 	_unclear
 } else := {
 	"status": "fail",
 	"reason": "acc.grant_unapproved",
-	"message": $"Nobody independent had approved the grant ({object.get(input.change.event, "detail", change.name)}) before it was made at {clock.text(change.effective_at)}.",
-	"evidence": ({"/change/event"} | {verdict.evidence | some verdict in review.judged}),
+	"message": $"Nobody independent had approved the grant ({object.get(input.change.event, "detail", change.name)}) before it was made{_at}.",
+	"evidence": (change.pointers | {verdict.evidence | some verdict in review.judged}),
 	"remediation": "Revoke the grant, or have it approved by somebody who neither asked for it nor gains by it.",
 }
+
+_at := $" at {clock.text(change.effective_at)}" if {
+	change.effective_at
+} else := ""
 
 _unclear if count(review.possible_approvers) > 0
 
 _unclear if {
 	some doubt in review.doubts
 	doubt.about == "reviews"
+}
+
+problems contains {
+	"status": "unknown",
+	"reason": "acc.grant_unapproved",
+	"message": $"Whether a grant in the chain had an independent approval cannot be told: {fault.text}.",
+	"evidence": {fault.evidence},
+	"remediation": "Read the request for the access completely and evaluate again.",
+} if {
+	some fault in grant.unclear
 }
 
 problems contains {
@@ -139,6 +204,20 @@ problems contains {
 } if {
 	_expires_at - _started_at > data.settings.elevation_max_hours * clock.hour
 }
+
+# Revoked without ever having had an end of its own.
+problems contains {
+	"status": "fail",
+	"reason": "acc.elevation_too_long",
+	"message": $"The elevation lasted {clock.span(_revoked_at - _started_at)}, longer than the {data.settings.elevation_max_hours} hours allowed.",
+	"evidence": {"/change/event/elevation"},
+	"remediation": "Grant elevations for the shortest realistic time.",
+} if {
+	not _elevation.expires_at
+	_revoked_at - _started_at > data.settings.elevation_max_hours * clock.hour
+}
+
+_revoked_at := clock.instant(_elevation.revoked_at)
 
 problems contains {
 	"status": "fail",
@@ -195,7 +274,7 @@ _unrevoked := {
 
 passed := {
 	"message": $"The grant was approved by {concat(", ", sort([id | some id in _approvers]))} and everybody involved was authorised.",
-	"evidence": ({"/change/event"} | {verdict.evidence | some verdict in review.judged}),
+	"evidence": (change.pointers | {verdict.evidence | some verdict in review.judged}),
 } if {
 	_is_grant
 } else := {
