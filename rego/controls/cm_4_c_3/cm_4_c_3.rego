@@ -16,8 +16,24 @@ import data.lib.scope
 not_applicable := "The change is neither security-impacting nor configuration." if {
 	not scope.security_impacting
 	not change.gitless
+	not _files_unread
 } else := "A rollback brings back what was validated." if {
 	change.is_rollback
+}
+
+# Files that were not read may be those that matter.
+_files_unread if input.change.files_truncated == true
+
+_files_unread if {
+	change.from_git
+	count(object.get(input.change, "files", [])) == 0
+	not evidence.complete(evidence.code, "files")
+}
+
+_files_unread if {
+	change.from_git
+	input.sources[evidence.code].status == "incomplete"
+	not evidence.complete(evidence.code, "files")
 }
 
 due := change.effective_at + (data.settings.validation_hours * clock.hour)
@@ -60,11 +76,26 @@ _failing contains {"evidence": $"/change/checks/{index}", "text": $"check {check
 	_in_window(check.completed_at)
 }
 
-_failing contains {"evidence": $"/change/validations/{index}", "text": $"validation {object.get(validation, "kind", "")} of {validation.at} gave {validation.result}"} if {
+_failing contains failure if some failure in _failed_validations
+
+# Validations that failed without a later one of the same kind that passed.
+_failed_validations contains {"evidence": $"/change/validations/{index}", "text": $"validation {_kind(validation)} of {validation.at} gave {validation.result}"} if {
 	some index, validation in input.change.validations
+	validation.result
 	not lower(validation.result) in data.settings.checks.passing_results
 	_in_window(validation.at)
+	not _made_good(validation)
 }
+
+_made_good(validation) if {
+	some other in input.change.validations
+	_kind(other) == _kind(validation)
+	lower(other.result) in data.settings.checks.passing_results
+	_in_window(other.at)
+	clock.instant(other.at) > clock.instant(validation.at)
+}
+
+_kind(validation) := lower(object.get(validation, "kind", "without a kind"))
 
 _in_window(at) if {
 	clock.instant(at) <= due
@@ -81,11 +112,49 @@ _remedy := $"Run the targeted check or record a validation by {clock.text(due)}.
 } else := "Run the targeted check or record a validation once the change is in effect."
 
 problems contains problem if {
+	not _unclear_scope
 	count(_passing) == 0
 	problem := _missing
 }
 
-_missing := object.union(
+_unclear_scope if {
+	not scope.security_impacting
+	not change.gitless
+}
+
+problems contains {
+	"status": "unknown",
+	"reason": "val.missing",
+	"message": $"Whether the change is one that has to be validated cannot be told: its files were not read completely.",
+	"evidence": change.pointers,
+	"remediation": "Read the files of the change and evaluate again.",
+} if {
+	_unclear_scope
+	_files_unread
+}
+
+# What passed before does not outweigh what failed since.
+problems contains {
+	"status": "fail",
+	"reason": "val.failed",
+	"message": $"The validation failed: {concat("; ", sort([failure.text | some failure in _failed_validations]))}.",
+	"evidence": {failure.evidence | some failure in _failed_validations},
+	"remediation": "Fix or take back the change, and validate again.",
+} if {
+	not _unclear_scope
+	count(_passing) > 0
+	count(_failed_validations) > 0
+}
+
+_missing := {
+	"status": "unknown",
+	"reason": "val.missing",
+	"message": "When the change took effect is not on record, so that it cannot be told when it had to be validated.",
+	"evidence": change.pointers,
+	"remediation": "Read when the change took effect, and evaluate again.",
+} if {
+	change.effect_unread
+} else := object.union(
 	{
 		"status": "pending",
 		"reason": "val.missing",

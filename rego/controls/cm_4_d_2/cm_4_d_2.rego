@@ -17,7 +17,20 @@ _posture := input.posture
 
 not_applicable := "The environment does not serve production." if {
 	_posture.environment
-	regex.match(`(staging|preview|preprod|test|dev|qa|sandbox)`, lower(_posture.environment))
+	regex.match(`(^|[^a-z])(staging|preview|preprod|testing|test|development|dev|qa|sandbox)([^a-z]|$)`, lower(_posture.environment))
+} else := "The subject is a service; access is judged at its environment." if {
+	_posture.service
+	not _speaks_of_access
+}
+
+# What has an environment has a protection; a system as a whole may have none.
+_owes_protection if _posture.environment
+
+_owes_protection if not _speaks_of_access
+
+_speaks_of_access if {
+	some field in ["environment_protected", "shared_accounts", "admins", "admin_count"]
+	not object.get(_posture, field, "untold") == "untold"
 }
 
 _admins := max(counts) if {
@@ -39,11 +52,11 @@ problems contains {
 problems contains {
 	"status": "unknown",
 	"reason": "acc.unprotected_env",
-	"message": $"Whether the environment is protected is not on record.",
+	"message": "Whether the environment is protected is not on record.",
 	"evidence": {"/posture"},
 	"remediation": "Read the environment's protection and evaluate again.",
 } if {
-	_posture.environment
+	_owes_protection
 	not is_boolean(object.get(_posture, "environment_protected", ""))
 }
 
@@ -81,6 +94,21 @@ problems contains {
 _source := _posture.system if {
 	_posture.system in {"render", "github", "iam", "git"}
 } else := "iam"
+
+observations contains {
+	"reason": "acc.untold",
+	"message": $"Not on record, and so not judged: {concat(", ", sort(_untold))}.",
+	"evidence": {"/posture"},
+} if {
+	count(_untold) > 0
+}
+
+_untold contains "shared accounts" if not _posture.shared_accounts
+
+_untold contains "the number of administrators" if {
+	not _posture.admins
+	not is_number(object.get(_posture, "admin_count", "untold"))
+}
 
 passed := {
 	"message": $"Access to {object.get(_posture, "environment", "production")} is protected and personal.",

@@ -15,7 +15,13 @@ decisive_at := change.effective_at if {
 	change.effective_at
 } else := clock.now
 
-not_applicable := "Nothing was deployed." if count(change.live) == 0
+not_applicable := "Nothing was deployed." if {
+	count(change.live) == 0
+	not change.effect_unread
+} else := "The change is not a deployment." if {
+	change.gitless
+	count(change.live) == 0
+}
 
 not_applicable := "The change is not a deployment." if {
 	change.gitless
@@ -30,8 +36,19 @@ problems contains {
 	"remediation": "Deploy the image by its digest.",
 } if {
 	some index, deployment in change.live
-	deployment.image
+	deployment.image.ref
 	not _digest(deployment)
+}
+
+problems contains {
+	"status": "unknown",
+	"reason": "ver.no_version",
+	"message": "Whether anything went live, and which version, is not on record.",
+	"evidence": {"/change/kind"},
+	"remediation": "Read the deployments completely and evaluate again.",
+} if {
+	count(change.live) == 0
+	change.effect_unread
 }
 
 problems contains {
@@ -42,8 +59,18 @@ problems contains {
 	"remediation": "Read the deployment completely and evaluate again.",
 } if {
 	some index, deployment in change.live
+	_is_nameless(deployment)
+}
+
+_is_nameless(deployment) if {
 	not deployment.image
 	not deployment.commit
+}
+
+_is_nameless(deployment) if {
+	deployment.image
+	not deployment.image.ref
+	not deployment.image.digest
 }
 
 _digest(deployment) := deployment.image.digest if {

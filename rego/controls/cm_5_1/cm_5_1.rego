@@ -53,8 +53,8 @@ _missing := {
 } else := {
 	"status": "unknown",
 	"reason": "em.not_traceable",
-	"message": $"Whether the emergency is on record cannot be told: {evidence.gap("issues")}.",
-	"evidence": evidence.pointer("issues"),
+	"message": $"Whether the emergency is on record cannot be told: {concat("; ", sort({evidence.gap(source) | some source in _unread}))}.",
+	"evidence": {pointer | some source in _unread; some pointer in evidence.pointer(source)},
 	"remediation": "Read the incident tracker completely and evaluate again.",
 } if {
 	not emergency.readable
@@ -64,6 +64,11 @@ _missing := {
 	"message": $"The record of the emergency does not say {concat(", ", sort(_gaps))}.",
 	"evidence": _evidence,
 	"remediation": "Complete the record of the emergency.",
+}
+
+_unread contains source if {
+	some source, kind in {"issues": "records", "scanner": "vulnerabilities"}
+	not evidence.complete(source, kind)
 }
 
 _evidence := change.pointers if {

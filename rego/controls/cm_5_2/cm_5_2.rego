@@ -76,15 +76,71 @@ problems contains {
 	retrospective.late_by
 }
 
-problems contains {
+# What came before the change is no review after it.
+problems contains problem if {
+	retrospective.done
+	retrospective.completed_at < emergency.decisive - clock.skew
+	problem := _early
+}
+
+_early := {
+	"status": "pending",
+	"reason": "retro.missing",
+	"message": $"The review of {retrospective.record.completed_at} came before the change took effect at {clock.text(emergency.decisive)}; a review afterwards is due by {clock.text(emergency.review_due)}.",
+	"evidence": {"/change/retrospective_review"},
+	"remediation": _remedy,
+	"due_at": emergency.review_due,
+} if {
+	not clock.passed(emergency.review_due)
+} else := {
+	"status": "fail",
+	"reason": "retro.missing",
+	"message": $"The review of {retrospective.record.completed_at} came before the change took effect at {clock.text(emergency.decisive)}; nobody reviewed it afterwards by {clock.text(emergency.review_due)}.",
+	"evidence": {"/change/retrospective_review"},
+	"remediation": "Have the change reviewed now, and record why it is late.",
+}
+
+problems contains object.union(_dependence_due, {
 	"status": _dependence_status,
 	"reason": "retro.not_independent",
 	"message": $"The retrospective review does not count: {retrospective.dependence}.",
 	"evidence": {"/change/retrospective_review"},
 	"remediation": _remedy,
-} if {
+}) if {
 	retrospective.done
+	retrospective.record.reviewer
 	retrospective.dependence
+}
+
+problems contains problem if {
+	retrospective.done
+	not retrospective.record.reviewer
+	problem := _anonymous
+}
+
+_anonymous := {
+	"status": "pending",
+	"reason": "retro.not_independent",
+	"message": $"The retrospective review names no reviewer; a review by somebody independent is due by {clock.text(emergency.review_due)}.",
+	"evidence": {"/change/retrospective_review"},
+	"remediation": _remedy,
+	"due_at": emergency.review_due,
+} if {
+	not clock.passed(emergency.review_due)
+} else := {
+	"status": "unknown",
+	"reason": "retro.not_independent",
+	"message": "The retrospective review names no reviewer, and the records were not read completely.",
+	"evidence": {"/change/retrospective_review"},
+	"remediation": "Read the records completely and evaluate again.",
+} if {
+	not _readable
+} else := {
+	"status": "fail",
+	"reason": "retro.not_independent",
+	"message": "The retrospective review names no reviewer: that somebody independent made it is not on record.",
+	"evidence": {"/change/retrospective_review"},
+	"remediation": "Record who reviewed the change.",
 }
 
 _dependence_status := "unknown" if {
@@ -94,18 +150,44 @@ _dependence_status := "unknown" if {
 	not clock.passed(emergency.review_due)
 } else := "fail"
 
+_dependence_due := {"due_at": emergency.review_due} if {
+	_dependence_status == "pending"
+} else := {}
+
 # Nobody can tell whether the reviewer had a part in it.
 problems contains {
 	"status": "unknown",
 	"reason": "retro.not_independent",
-	"message": $"Whether {retrospective.record.reviewer} is independent cannot be told: {doubt.text}.",
+	"message": $"Whether {retrospective.record.reviewer} is independent cannot be told: {doubt}.",
 	"evidence": {"/change/retrospective_review"},
 	"remediation": "Read the missing facts and evaluate again.",
 } if {
 	retrospective.done
 	not retrospective.dependence
+	some doubt in _doubts
+}
+
+_doubts contains doubt.text if {
 	some doubt in review.doubts
 	doubt.about == "commits"
+}
+
+_doubts contains "who deployed the change is not on record" if count(deployer.anonymous) > 0
+
+_doubts contains "who made the change is not on record" if {
+	not change.from_git
+	count(deployer.acts) == 0
+}
+
+_doubts contains $"who is behind {account}, which deployed the change, is not known" if {
+	some account in deployer.unresolved
+	not people.directory_complete
+}
+
+_doubts contains $"{account}, which deployed the change, is what is left of a deleted account" if {
+	some account in deployer.unresolved
+	people.directory_complete
+	people.is_erased(account)
 }
 
 passed := {

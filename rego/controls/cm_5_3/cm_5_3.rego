@@ -23,12 +23,16 @@ _touched := {lower(component) | some component in input.change.components}
 
 _affected := {lower(component) | some component in emergency.trigger.affected_components}
 
+_incident := emergency.trigger.id if {
+	emergency.trigger.id
+} else := "the incident"
+
 _beyond := _touched - _affected
 
 problems contains {
 	"status": "fail",
 	"reason": "em.scope_creep",
-	"message": $"The emergency touched {concat(", ", sort(_beyond))}, which {object.get(emergency.trigger, "id", "the incident")} does not affect ({concat(", ", sort(_affected))}).",
+	"message": $"The emergency touched {concat(", ", sort(_beyond))}, which {_incident} does not affect ({concat(", ", sort(_affected))}).",
 	"evidence": {"/change/components", emergency.trigger_pointer},
 	"remediation": "Take back what does not belong to the incident, or bring it in as a normal change.",
 } if {
@@ -43,18 +47,23 @@ problems contains {
 	"evidence": {"/change/retrospective_review/limited_to_issue"},
 	"remediation": "Take back what does not belong to the incident, or bring it in as a normal change.",
 } if {
+	_found_beyond
+}
+
+_found_beyond if {
 	retrospective.done
 	retrospective.record.limited_to_issue == false
 }
 
 problems contains problem if {
 	not _attested
-	not retrospective.record.limited_to_issue == false
+	not _found_beyond
 	problem := _unattested
 }
 
 _attested if {
 	retrospective.done
+	retrospective.record.reviewer
 	retrospective.record.limited_to_issue == true
 }
 
@@ -70,11 +79,11 @@ _unattested := {
 } else := {
 	"status": "unknown",
 	"reason": "em.not_attested",
-	"message": $"Whether the emergency was limited cannot be told: {evidence.gap("attestations")}.",
-	"evidence": evidence.pointer("attestations"),
-	"remediation": "Read the attestations completely and evaluate again.",
+	"message": $"Whether the emergency was limited cannot be told: {concat("; ", sort({evidence.gap(source) | some source in _unread}))}.",
+	"evidence": {pointer | some source in _unread; some pointer in evidence.pointer(source)},
+	"remediation": "Read the records completely and evaluate again.",
 } if {
-	not evidence.complete("attestations", "validations")
+	count(_unread) > 0
 } else := {
 	"status": "fail",
 	"reason": "em.not_attested",
@@ -83,7 +92,12 @@ _unattested := {
 	"remediation": "Let the retrospective reviewer say whether the change was limited to the incident.",
 }
 
+_unread contains source if {
+	some source, kind in {"attestations": "validations", "issues": "records"}
+	not evidence.complete(source, kind)
+}
+
 passed := {
-	"message": $"{retrospective.record.reviewer} attests that the change was limited to {object.get(emergency.trigger, "id", "the incident")}.",
+	"message": $"{retrospective.record.reviewer} attests that the change was limited to {_incident}.",
 	"evidence": {"/change/retrospective_review/limited_to_issue"},
 }

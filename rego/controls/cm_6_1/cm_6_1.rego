@@ -64,17 +64,24 @@ _missing := {
 } else := {
 	"status": "unknown",
 	"reason": "vuln.no_finding",
-	"message": $"Whether the security fix answers a finding cannot be told: {evidence.gap("scanner")}.",
-	"evidence": evidence.pointer("scanner"),
-	"remediation": "Read the scanner completely and evaluate again.",
+	"message": $"Whether the security fix answers a finding cannot be told: {concat("; ", sort({evidence.gap(source) | some source in _unread}))}.",
+	"evidence": {pointer | some source in _unread; some pointer in evidence.pointer(source)},
+	"remediation": "Read the missing facts and evaluate again.",
 } if {
-	not evidence.complete("scanner", "vulnerabilities")
+	count(_unread) > 0
 } else := {
 	"status": "fail",
 	"reason": "vuln.no_finding",
 	"message": "The change is a security fix and names no finding with a severity.",
 	"evidence": change.pointers,
 	"remediation": "Name the finding (CVE, GHSA or issue) that the change fixes.",
+}
+
+_unread contains "scanner" if not evidence.complete("scanner", "vulnerabilities")
+
+_unread contains evidence.code if {
+	change.from_git
+	not evidence.complete(evidence.code, "description")
 }
 
 passed := {

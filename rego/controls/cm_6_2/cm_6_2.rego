@@ -42,6 +42,7 @@ started_at := clock.instant(_finding.reintroduced_at) if {
 _ratings := [rating |
 	some entry in sort([[clock.instant(item.at), index] | some index, item in _finding.severity_history])
 	item := _finding.severity_history[entry[1]]
+	item.severity
 	rating := {"at": max([entry[0], started_at]), "severity": _rated(item.severity), "item": item, "index": entry[1]}
 ]
 
@@ -50,18 +51,38 @@ _first_rating := _ratings[0].severity if {
 } else := _rating
 
 # A re-rating downwards counts only with a reason by somebody other than who
-# owns the finding's fix: without both the old deadline stands.
+# owns the finding's fix, and before the deadline it moves: otherwise the old
+# deadline stands.
 _relief := max(positions) if {
 	positions := {position |
-		some position, rating in _ratings
-		position > 0
-		_days(rating.severity) > _days(_ratings[position - 1].severity)
-		rating.item.reason
-		rating.item.by
-		not _is_owner(rating.item.by)
+		some position in _reasoned
+		_ratings[position].at <= _deadline_before(position)
 	}
 	count(positions) > 0
 }
+
+_reasoned contains position if {
+	some position, rating in _ratings
+	position > 0
+	_days(rating.severity) > _days(_ratings[position - 1].severity)
+	rating.item.reason
+	rating.item.by
+	not _is_owner(rating.item.by)
+}
+
+# The deadline that ran until a rating: from the last reasoned relief before it
+# on, or from the start.
+_deadline_before(position) := min({started_at + _days(_ratings[from].severity)} | raised) if {
+	from := max({0} | {earlier | some earlier in _reasoned; earlier < position})
+	raised := {moment |
+		some index, rating in _ratings
+		index > from
+		index < position
+		moment := rating.at + _days(rating.severity)
+	}
+}
+
+_is_owner(name) if lower(name) == lower(_finding.owner)
 
 _is_owner(name) if people.member(name).id == people.member(_finding.owner).id
 
@@ -82,7 +103,14 @@ _raised contains rating.at + _days(rating.severity) if {
 
 _exploited contains started_at + (data.settings.known_exploited_max_days * clock.day) if _finding.kev == true
 
-decisive_at := deadline
+# What the release in force at the detection allows is what was owed: a later one
+# moves no deadline of an open finding.
+decisive_at := started_at if {
+	started_at
+} else := clock.now
+
+# A risk is accepted before the deadline or too late.
+waiver_needed_at := deadline
 
 remediated_at := clock.instant(_finding.remediated_in_production_at) if {
 	clock.instant(_finding.remediated_in_production_at) <= clock.now
@@ -112,6 +140,47 @@ problems contains {
 	"remediation": "Nothing can make up for the delay; record why the fix was late.",
 } if {
 	remediated_at > deadline
+}
+
+# Ratings of which it is not known when they came: a severity that the history
+# does not end with, or an entry without a time or severity.
+_is_undated if {
+	some item in _finding.severity_history
+	not _is_dated(item)
+}
+
+_is_undated if {
+	count(_ratings) > 0
+	_ratings[count(_ratings) - 1].severity != _rated(_finding.severity)
+}
+
+_is_dated(item) if {
+	item.at
+	item.severity
+}
+
+_strictest := min({moment |
+	some word in _words
+	moment := started_at + _days(_rated(word))
+})
+
+_words contains _finding.severity
+
+_words contains item.severity if some item in _finding.severity_history
+
+_settled_at := remediated_at if {
+	remediated_at
+} else := clock.now
+
+problems contains {
+	"status": "unknown",
+	"reason": "sla.undated_rating",
+	"message": $"When {_name} was rated as it is is not on record, and its deadline depends on it.",
+	"evidence": {"/finding"},
+	"remediation": "Read the history of the severity completely and evaluate again.",
+} if {
+	_is_undated
+	_settled_at > _strictest
 }
 
 _is_open if {

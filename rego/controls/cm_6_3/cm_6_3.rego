@@ -15,8 +15,24 @@ import data.lib.scope
 
 not_applicable := "The change touches neither TLS nor IAM nor network." if {
 	count(scope.validated) == 0
+	not _files_unread
 } else := "A rollback brings back what was validated." if {
 	change.is_rollback
+}
+
+# Files that were not read may be those that matter.
+_files_unread if input.change.files_truncated == true
+
+_files_unread if {
+	change.from_git
+	count(object.get(input.change, "files", [])) == 0
+	not evidence.complete(evidence.code, "files")
+}
+
+_files_unread if {
+	change.from_git
+	input.sources[evidence.code].status == "incomplete"
+	not evidence.complete(evidence.code, "files")
 }
 
 due := change.effective_at + (data.settings.validation_hours * clock.hour)
@@ -42,18 +58,63 @@ _passing contains $"/change/validations/{index}" if {
 	clock.instant(validation.at) <= due
 }
 
-_failing contains {"evidence": $"/change/validations/{index}", "text": $"{object.get(validation, "kind", "the validation")} of {validation.at} gave {validation.result}"} if {
+# Validations that failed without a later one of the same kind that passed.
+_failing contains {"evidence": $"/change/validations/{index}", "text": $"{_kind(validation)} of {validation.at} gave {validation.result}"} if {
 	some index, validation in _after
+	validation.result
 	not lower(validation.result) in data.settings.checks.passing_results
 	clock.instant(validation.at) <= due
+	not _made_good(validation)
 }
 
+_made_good(validation) if {
+	some pointer in _passing
+	some index, other in _after
+	pointer == $"/change/validations/{index}"
+	_kind(other) == _kind(validation)
+	clock.instant(other.at) > clock.instant(validation.at)
+}
+
+_kind(validation) := lower(object.get(validation, "kind", "the validation"))
+
 problems contains problem if {
+	count(scope.validated) > 0
 	count(_passing) == 0
 	problem := _missing
 }
 
+problems contains {
+	"status": "unknown",
+	"reason": "val.missing",
+	"message": "Whether the change touches TLS, IAM or network cannot be told: its files were not read completely.",
+	"evidence": change.pointers,
+	"remediation": "Read the files of the change and evaluate again.",
+} if {
+	count(scope.validated) == 0
+	_files_unread
+}
+
+# What passed before does not outweigh what failed since.
+problems contains {
+	"status": "fail",
+	"reason": "val.failed",
+	"message": $"The validation failed: {concat("; ", sort([failure.text | some failure in _failing]))}.",
+	"evidence": {failure.evidence | some failure in _failing},
+	"remediation": "Fix or take back the change, and validate again.",
+} if {
+	count(_passing) > 0
+	count(_failing) > 0
+}
+
 _missing := {
+	"status": "unknown",
+	"reason": "val.missing",
+	"message": $"When the change took effect is not on record, so that it cannot be told when {_kinds} had to be validated.",
+	"evidence": change.pointers,
+	"remediation": "Read when the change took effect, and evaluate again.",
+} if {
+	change.effect_unread
+} else := {
 	"status": "pending",
 	"reason": "val.missing",
 	"message": $"The change touches {_kinds} and has not taken effect yet; it is to be validated afterwards.",

@@ -28,6 +28,18 @@ problems contains {
 	"evidence": {"/retention/oldest_complete_record_at"},
 	"remediation": "Restore the missing records from exports or back-ups, and export what the sources do not keep.",
 } if {
+	_retention.program_started_at
+	clock.instant(_retention.oldest_complete_record_at) > required_from
+}
+
+problems contains {
+	"status": "unknown",
+	"reason": "ret.incomplete",
+	"message": $"Complete records reach back only to {_retention.oldest_complete_record_at}, and when the programme started is not on record.",
+	"evidence": {"/retention/oldest_complete_record_at"},
+	"remediation": "Record when the programme started, and evaluate again.",
+} if {
+	not _retention.program_started_at
 	clock.instant(_retention.oldest_complete_record_at) > required_from
 }
 
@@ -49,7 +61,7 @@ problems contains {
 	"remediation": "Find where the chain breaks, and restore the records from a back-up.",
 } if {
 	_retention.hash_chain
-	not lower(_retention.hash_chain) in {"intact", "verified", "ok", "unverified", "unknown"}
+	not lower(_retention.hash_chain) in {"intact", "valid", "verified", "ok", "unverified", "unknown", ""}
 }
 
 problems contains {
@@ -59,7 +71,7 @@ problems contains {
 	"evidence": {"/retention"},
 	"remediation": "Verify the chain and evaluate again.",
 } if {
-	lower(object.get(_retention, "hash_chain", "unknown")) in {"unverified", "unknown"}
+	lower(object.get(_retention, "hash_chain", "unknown")) in {"unverified", "unknown", ""}
 }
 
 passed := {

@@ -14,27 +14,34 @@ import data.lib.people
 
 _review := input.access_review
 
-_completed_at := clock.instant(_review.last_completed_at)
+# A date to come is a plan, no review.
+_completed_at := clock.instant(_review.last_completed_at) if {
+	clock.instant(_review.last_completed_at) <= clock.now
+}
 
 due := _completed_at + (data.settings.access_review_days * clock.day)
 
 decisive_at := due if {
-	due
+	clock.passed(due)
 } else := clock.now
+
+# A waiver has to last as long as the review is missing.
+waiver_needed_until := clock.now
 
 _system := object.get(_review, "system", input.subject.id)
 
 problems contains {
-	"status": _never_status,
+	"status": _absence,
 	"reason": "ar.never",
 	"message": $"No completed review of the access to {_system} is on record.",
 	"evidence": {"/access_review"},
 	"remediation": "Review the access of every holder now.",
 } if {
-	not _review.last_completed_at
+	not _completed_at
 }
 
-_never_status := "unknown" if {
+# What is not on record is not there only where the records were read.
+_absence := "unknown" if {
 	not evidence.complete("issues", "records")
 } else := "unknown" if {
 	not evidence.complete("attestations", "validations")
@@ -76,24 +83,36 @@ problems contains {
 }
 
 problems contains {
-	"status": "fail",
+	"status": _absence,
 	"reason": "ar.incomplete",
-	"message": $"Nobody is on record who reviewed the access of {entry.holder} to {_system}.",
+	"message": $"Nobody is on record who reviewed the access of {object.get(entry, "holder", "a holder without a name")} to {_system}.",
 	"evidence": {$"/access_review/entries/{index}"},
-	"remediation": $"Have the access of {entry.holder} reviewed.",
+	"remediation": "Have the access reviewed, and record by whom.",
 } if {
 	some index, entry in _review.entries
 	not entry.reviewer
 }
 
 problems contains {
-	"status": "fail",
+	"status": "unknown",
+	"reason": "ar.incomplete",
+	"message": $"Whose access {entry.reviewer} reviewed is not on record.",
+	"evidence": {$"/access_review/entries/{index}"},
+	"remediation": "Record the holder of the access.",
+} if {
+	some index, entry in _review.entries
+	entry.reviewer
+	not entry.holder
+}
+
+problems contains {
+	"status": _absence,
 	"reason": "ar.incomplete",
 	"message": $"The review of {_system} names no holder.",
 	"evidence": {"/access_review"},
 	"remediation": "Review the access of every holder.",
 } if {
-	_review.last_completed_at
+	_completed_at
 	count(object.get(_review, "entries", [])) == 0
 }
 
@@ -104,7 +123,7 @@ problems contains {
 	"evidence": evidence.pointer("iam"),
 	"remediation": "Read the members of the system completely and evaluate again.",
 } if {
-	_review.last_completed_at
+	_completed_at
 	not evidence.complete("iam", "directory")
 }
 

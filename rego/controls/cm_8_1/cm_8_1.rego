@@ -19,7 +19,7 @@ not_applicable := "The subject is no service." if not _posture.service
 not_applicable := "The service does not serve production." if {
 	_posture.service
 	_posture.environment
-	regex.match(`(staging|preview|preprod|test|dev|qa|sandbox)`, lower(_posture.environment))
+	regex.match(`(^|[^a-z])(staging|preview|preprod|testing|test|development|dev|qa|sandbox)([^a-z]|$)`, lower(_posture.environment))
 }
 
 _parts := {"health_check": "health check", "error_tracking": "error tracking", "alert_route": "alert route"}

@@ -45,7 +45,7 @@ problems contains {
 _backfilled(gap) if gap.backfilled == true
 
 _backfilled(gap) if {
-	gap.backfilled != false
+	not gap.backfilled == false
 	some item in input.period.backfilled
 	item.source == gap.source
 	clock.instant(item.start) <= clock.instant(gap.start)
@@ -71,6 +71,38 @@ problems contains {
 } if {
 	not is_array(object.get(input.period, "missing_in_ledger", ""))
 }
+
+problems contains {
+	"status": "unknown",
+	"reason": "log.unbounded",
+	"message": $"Where the period begins or ends is not on record: it has no {concat(", ", sort(_unbounded))}.",
+	"evidence": {"/period"},
+	"remediation": "Say from when to when the period runs, and evaluate again.",
+} if {
+	count(_unbounded) > 0
+}
+
+_unbounded contains field if {
+	some field in ["start", "end"]
+	not input.period[field]
+}
+
+# What was read has to span the period, where the source says what was read.
+problems contains {
+	"status": "unknown",
+	"reason": "log.unobserved",
+	"message": $"The deployments were read from {object.get(_read, "from", "the beginning")} to {object.get(_read, "to", "the evaluation")}, which is not the whole period.",
+	"evidence": {"/sources/render"},
+	"remediation": "Read the deployments of the whole period and evaluate again.",
+} if {
+	_falls_short
+}
+
+_read := input.sources.render
+
+_falls_short if clock.instant(_read.from) > clock.instant(input.period.start)
+
+_falls_short if clock.instant(_read.to) < clock.instant(input.period.end)
 
 problems contains {
 	"status": "pending",

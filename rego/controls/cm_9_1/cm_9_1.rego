@@ -11,13 +11,19 @@ package controls.cm_9_1
 import data.lib.clock
 import data.lib.evidence
 
-_reviewed_at := clock.instant(input.policy_review.last_reviewed_at)
+# A date to come is a plan, no review.
+_reviewed_at := clock.instant(input.policy_review.last_reviewed_at) if {
+	clock.instant(input.policy_review.last_reviewed_at) <= clock.now
+}
 
 due := _reviewed_at + (data.settings.policy_review_days * clock.day)
 
 decisive_at := due if {
-	due
+	clock.passed(due)
 } else := clock.now
+
+# A waiver has to last as long as the review is missing.
+waiver_needed_until := clock.now
 
 problems contains {
 	"status": _never_status,
@@ -26,11 +32,13 @@ problems contains {
 	"evidence": {"/policy_review"},
 	"remediation": "Review the policy now, and record reviewer, date and version.",
 } if {
-	not input.policy_review.last_reviewed_at
+	not _reviewed_at
 }
 
 _never_status := "unknown" if {
 	not evidence.complete("attestations", "validations")
+} else := "unknown" if {
+	not evidence.complete("issues", "records")
 } else := "fail"
 
 problems contains {

@@ -9,6 +9,7 @@
 package controls.cm_9_2
 
 import data.lib.clock
+import data.lib.evidence
 
 decisive_at := clock.now
 
@@ -19,10 +20,16 @@ not_applicable := "No significant change is registered." if count(_changes) == 0
 _due(significant) := clock.instant(significant.at) + (data.settings.policy_review_after_change_days * clock.day)
 
 _review_at(significant) := clock.instant(significant.reviewed_at) if {
-	significant.reviewed_at
+	_names_review(significant)
 } else := clock.instant(input.policy_review.last_reviewed_at) if {
 	clock.instant(input.policy_review.last_reviewed_at) >= clock.instant(significant.at)
 	clock.instant(input.policy_review.last_reviewed_at) <= clock.now
+}
+
+# A review before the change, or one to come, is not the review that follows it.
+_names_review(significant) if {
+	clock.instant(significant.reviewed_at) >= clock.instant(significant.at)
+	clock.instant(significant.reviewed_at) <= clock.now
 }
 
 problems contains {
@@ -51,7 +58,7 @@ problems contains {
 }
 
 problems contains {
-	"status": "fail",
+	"status": _absence,
 	"reason": "pol.not_reviewed",
 	"message": $"After {_label(significant)} of {significant.at} the policy was not reviewed by {clock.text(_due(significant))}.",
 	"evidence": {$"/policy_review/significant_changes/{index}"},
@@ -70,9 +77,16 @@ problems contains {
 	"remediation": "Nothing can make up for the delay; record why the review was late.",
 } if {
 	some index, significant in _changes
-	significant.reviewed_at
+	_names_review(significant)
 	_review_at(significant) > _due(significant)
 }
+
+# What is not on record is not there only where the records were read.
+_absence := "unknown" if {
+	not evidence.complete("attestations", "validations")
+} else := "unknown" if {
+	not evidence.complete("issues", "records")
+} else := "fail"
 
 # Only the last review is on record: an earlier one may have come in time.
 problems contains {
@@ -83,7 +97,7 @@ problems contains {
 	"remediation": "Record the review that followed the significant change.",
 } if {
 	some index, significant in _changes
-	not significant.reviewed_at
+	not _names_review(significant)
 	_review_at(significant) > _due(significant)
 }
 

@@ -5,6 +5,7 @@
 package lib.change
 
 import data.lib.clock
+import data.lib.evidence
 
 # Kinds that have no pull request of their own because Git does not hold them.
 gitless_kinds := {"platform_config", "iam_grant", "database_change", "app_install"}
@@ -25,22 +26,35 @@ is_open if {
 	pull_request
 	not pull_request.merged_at
 	not pull_request.closed_at
+	not merge_unread
 	not applied_at
 	not deploying_unmerged
+}
+
+# merge_unread: the content entered the branch, at a time that is not on record.
+merge_unread if {
+	from_git
+	pull_request.merged_by
+	not pull_request.merged_at
+}
+
+merge_unread if {
+	from_git
+	input.change.push
+	not merged_at
 }
 
 # The pull request was never merged, yet production was made to run its commits.
 deploying_unmerged if {
 	pull_request
 	not pull_request.merged_at
+	not merge_unread
 	count(live) > 0
 }
 
 default has_pull_request := false
 
-has_pull_request if pull_request.number
-
-has_pull_request if pull_request.created_at
+has_pull_request if count(pull_request) > 0
 
 # When the content entered the production branch.
 merged_at := clock.instant(pull_request.merged_at) if {
@@ -51,18 +65,28 @@ merged_at := clock.instant(pull_request.merged_at) if {
 	input.change.push.at
 }
 
-# is_production: a deployment that serves production. Where the kind of
-# environment is not said, its name decides.
-is_production(deployment) if deployment.environment_kind == "production"
+# is_production: a deployment that serves production. The kind of environment
+# decides; where it is not said, the name. What neither calls pre-production counts
+# as production.
+is_production(deployment) if {
+	deployment.environment_kind
+	not is_preproduction_name(deployment.environment_kind)
+}
 
 is_production(deployment) if {
 	not deployment.environment_kind
-	lower(deployment.environment) in {"production", "prod"}
+	deployment.environment
+	not is_preproduction_name(deployment.environment)
 }
 
 is_production(deployment) if {
 	not deployment.environment_kind
 	not deployment.environment
+}
+
+is_preproduction_name(name) if {
+	not regex.match(`(^|[^a-z])prod(uction)?([^a-z]|$)`, replace(replace(lower(name), "pre-prod", "preprod"), "pre_prod", "preprod"))
+	regex.match(`(^|[^a-z])(staging|stage|previews?|pre-?prod(uction)?|tests?|testing|dev|development|qa|uat|sandbox|review|ephemeral)([^a-z]|$)`, lower(name))
 }
 
 # Deployments to production: index -> deployment.
@@ -74,17 +98,28 @@ production[index] := deployment if {
 # Those that went live, whatever replaced them later.
 live[index] := deployment if {
 	some index, deployment in production
-	deployment.live_at
+	_went_live(deployment)
 }
+
+_went_live(deployment) if deployment.live_at
+
+_went_live(deployment) if lower(deployment.status) in live_statuses
+
+live_statuses := {"live", "deactivated", "success", "succeeded", "active"}
 
 # Those that ended without ever going live.
 dead[index] := deployment if {
 	some index, deployment in production
-	not deployment.live_at
+	not _went_live(deployment)
 	lower(deployment.status) in dead_statuses
 }
 
-dead_statuses := {"build_failed", "update_failed", "pre_deploy_failed", "canceled", "cancelled", "failed", "failure", "error", "inactive"}
+dead_statuses := {"build_failed", "update_failed", "pre_deploy_failed", "canceled", "cancelled", "failed", "failure", "error"}
+
+# Since when a deployment is live, at the earliest.
+_live_since(deployment) := clock.instant(deployment.live_at) if {
+	deployment.live_at
+} else := clock.instant(deployment.started_at)
 
 preproduction[index] := deployment if {
 	some index, deployment in input.change.deployments
@@ -104,8 +139,13 @@ _earlier_exists(index, deployment) if {
 	some other, candidate in live
 	other != index
 	object.get(candidate, "service", "") == object.get(deployment, "service", "")
-	[clock.instant(candidate.live_at), other] < [clock.instant(deployment.live_at), index]
+	[_since(candidate), other] < [_since(deployment), index]
 }
+
+# A deployment without any time may have been the first.
+_since(deployment) := _live_since(deployment) if {
+	_live_since(deployment)
+} else := 0
 
 # When the first deployment to production started; undefined where a first live
 # deployment does not say so.
@@ -117,7 +157,7 @@ deploy_started_at := min(starts) if {
 	}
 }
 
-first_live_at := min({clock.instant(deployment.live_at) | some deployment in live})
+first_live_at := min({_live_since(deployment) | some deployment in live})
 
 # When a change outside Git was applied.
 applied_at := clock.instant(input.change.event.at) if gitless
@@ -135,6 +175,30 @@ effective_at := applied_at if {
 	first_live_at
 } else := applied_at
 
+# effect_unread: the change took effect, or may have, at a time that is not on
+# record. What happened outside Git has happened.
+effect_unread if {
+	gitless
+	not effective_at
+}
+
+effect_unread if {
+	not gitless
+	not is_open
+	not effective_at
+	not evidence.complete("render", "deploys")
+}
+
+effect_unread if {
+	count(live) > 0
+	not effective_at
+}
+
+effect_unread if {
+	is_rollback
+	not effective_at
+}
+
 # Where the dossier tells what was done.
 pointers contains $"/change/{part}" if {
 	some part in ["pull_request", "push", "event", "rollback"]
@@ -149,7 +213,7 @@ name := $"pull request #{pull_request.number}" if {
 	pull_request.number
 } else := $"the push of {short(input.change.push.after)}" if {
 	input.change.push.after
-} else := $"{input.change.event.type} at {input.change.event.at}" if {
+} else := $"{input.change.event.type} at {object.get(input.change.event, "at", "an unknown time")}" if {
 	input.change.event.type
 } else := $"the rollback to {short(input.change.rollback.to_commit)}" if {
 	input.change.rollback.to_commit
