@@ -122,7 +122,7 @@ func loadRules(t *testing.T) *policy.Policy {
 }
 
 // TestAcme runs the whole line over the sample organisation, from raw payloads
-// to decisions, and compares with what was expected before any rule existed.
+// to decisions, and compares with what people expect of the policy.
 func TestAcme(t *testing.T) {
 	events := collectAcme(t)
 	rules := loadRules(t)
