@@ -153,3 +153,52 @@ subject(type, body) := {
 	"people": [],
 	type: body,
 }
+
+# put is a dossier with one value set, without one with a value taken away.
+put(dossier, path, value) := json.patch(dossier, [{"op": "add", "path": path, "value": value}])
+
+without(dossier, path) := json.patch(dossier, [{"op": "remove", "path": path}])
+
+unread(dossier, source) := put(dossier, $"/sources/{source}", {"status": "unavailable", "reason": "503"})
+
+# sound: what a finding says is complete, and what it points at is there.
+sound(found, dossier) if {
+	not contains(found.message, "<undefined>")
+	not contains(object.get(found, "remediation", ""), "<undefined>")
+	count(found.evidence) >= _least[found.status]
+	every pointer in found.evidence {
+		resolves(dossier, pointer)
+	}
+}
+
+_least := {"not_applicable": 0, "pass": 1, "fail": 1, "unknown": 1, "pending": 1, "waived": 1}
+
+resolves(dossier, pointer) if {
+	keys := [_key(token) | some token in split(trim_prefix(pointer, "/"), "/")]
+	object.get(dossier, keys, _nowhere) != _nowhere
+}
+
+_nowhere := {"nowhere": true}
+
+_key(token) := to_number(token) if {
+	regex.match(`^[0-9]+$`, token)
+} else := token
+
+# says: a control gives this status for these reasons, in full sentences.
+says(control, dossier, status, reasons) if {
+	found := finding(control, dossier)
+	found.status == status
+	found.reasons == reasons
+	sound(found, dossier)
+}
+
+# waiver is a valid one for a control of a subject, changed as told.
+waiver(control, subject, changes) := object.union(
+	{
+		"id": "W-1", "controls": [control], "subject": subject, "reason": "Accepted for a while",
+		"requested_by": "alice", "approved_by": "erin", "approved_at": "2026-11-09T09:00:00Z", "expires_at": "2027-01-31T00:00:00Z",
+	},
+	changes,
+)
+
+waived(dossier, control, changes) := put(dossier, "/waivers", [waiver(control, dossier.subject.id, changes)])
