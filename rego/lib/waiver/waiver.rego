@@ -4,6 +4,7 @@
 # scope: package
 package lib.waiver
 
+import data.lib.catalogue
 import data.lib.clock
 import data.lib.deployer
 import data.lib.people
@@ -67,7 +68,7 @@ _concerns(waiver, control) if {
 
 # An alias in a waiver means the control behind it.
 _controls(waiver) := {id | some id in waiver.controls} | {id |
-	some id, row in data.catalogue.controls
+	some id, row in catalogue.controls
 	some alias in row.aliases
 	alias in waiver.controls
 }
