@@ -5,6 +5,7 @@
 package decision
 
 import data.classification
+import data.lib.catalogue
 import data.lib.change
 import data.lib.clock
 import data.lib.deployer
@@ -61,7 +62,7 @@ _risk_of(type, document) := document if type != "out_of_scope"
 # rows: the controls of the catalogue that apply to a type of subject. A
 # deployment is judged by the changes it carries.
 _rows(type) := {id: row |
-	some id, row in data.catalogue.controls
+	some id, row in catalogue.controls
 	type in row.subjects
 }
 
