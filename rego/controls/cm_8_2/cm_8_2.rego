@@ -40,7 +40,13 @@ problems contains {
 } if {
 	some index, gap in input.period.gaps
 	not _backfilled(gap)
+	not _outside(gap)
 }
+
+# A gap that ended before the period or began after it.
+_outside(gap) if clock.instant(gap.end) <= clock.instant(input.period.start)
+
+_outside(gap) if clock.instant(gap.start) >= clock.instant(input.period.end)
 
 _backfilled(gap) if gap.backfilled == true
 

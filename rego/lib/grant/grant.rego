@@ -22,23 +22,50 @@ unclear contains _fault(index, grant) if {
 	_unclear(grant)
 }
 
-_fault(index, grant) := {"text": $"{_holder(grant)} at {object.get(grant, "at", "an unknown time")}", "evidence": $"/change/related_grants/{index}"}
+_fault(index, grant) := {"text": $"{_holder(grant)} at {_when(grant)}", "evidence": $"/change/related_grants/{index}"}
 
-_holder(grant) := grant.beneficiary if {
-	grant.beneficiary
-} else := grant.to if {
-	grant.to
-} else := object.get(grant, "actor", "a grant")
+_holder(grant) := _text(grant, _gainers)[0] if {
+	count(_text(grant, _gainers)) > 0
+} else := _text(grant, _makers)[0] if {
+	count(_text(grant, _makers)) > 0
+} else := "a grant"
+
+# The names under which sources say who gains by a grant, who asked for it, who
+# made it and when.
+_gainers := ["beneficiary", "granted_to", "to", "holder"]
+
+_askers := ["requested_by", "requester"]
+
+_makers := ["actor", "granted_by", "granter"]
+
+_times := ["at", "granted_at", "started_at", "created_at"]
+
+# _text: what the grant, or the event that made it, says under these names.
+_text(grant, names) := [record[name] |
+	some record in [grant, object.get(grant, "event", {})]
+	some name in names
+	is_string(record[name])
+]
+
+_when(grant) := _text(grant, _times)[0] if {
+	count(_text(grant, _times)) > 0
+} else := "an unknown time"
+
+_granted_at(grant) := clock.instant(_text(grant, _times)[0])
 
 _approved(grant) if {
 	_parties_known(grant)
 	some approval in _approvals(grant)
 	_independent(approval, grant)
-	clock.instant(approval.at) <= clock.instant(grant.at) + clock.skew
-	people.engaged(people.member(approval.by), clock.instant(grant.at))
+	clock.instant(approval.at) <= _granted_at(grant) + clock.skew
+	people.engaged(people.member(approval.by), _granted_at(grant))
 }
 
-_approvals(grant) := {_approval(grant.approved_by, object.get(grant, "approved_at", null)) | is_string(grant.approved_by)} | {_approval(approval.by, object.get(approval, "at", null)) | some approval in grant.approvals}
+# An approval stands in the grant itself or in the request behind it.
+_approvals(grant) := {_approval(grant.approved_by, object.get(grant, "approved_at", null)) | is_string(grant.approved_by)} | {_approval(approval.by, object.get(approval, "at", null)) |
+	some record in [grant, object.get(grant, "issue", {}), object.get(grant, "request", {})]
+	some approval in record.approvals
+}
 
 _approval(by, at) := {"by": by} if {
 	at == null
@@ -63,7 +90,7 @@ _unclear(grant) if {
 _unclear(grant) if {
 	some approval in _approvals(grant)
 	_independent(approval, grant)
-	not grant.at
+	not _granted_at(grant)
 }
 
 _unclear(grant) if {
@@ -78,10 +105,7 @@ _unclear(grant) if {
 	not _parties_known(grant)
 }
 
-_named_parties(grant) := {grant[field] |
-	some field in ["actor", "beneficiary", "granted_by", "granter", "requested_by", "to"]
-	is_string(grant[field])
-}
+_named_parties(grant) := {name | some name in _text(grant, array.concat(_gainers, array.concat(_askers, _makers)))}
 
 # Whoever asked for, gains by or made the grant.
 _parties(grant) := {people.member(name).id | some name in _named_parties(grant)}
