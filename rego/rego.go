@@ -3,8 +3,8 @@ package rego
 
 import "embed"
 
-// Bundle is the bundle's folder, its tests included. A bare folder pattern
-// would leave out .manifest.
+// Bundle is the bundle's folder, its tests included and the pages for readers
+// (README.md) left out. A bare folder pattern would leave out .manifest.
 //
-//go:embed .manifest catalogue classification controls decision lib risk settings
+//go:embed .manifest */*.rego */*/*.rego */*.yaml
 var Bundle embed.FS

@@ -14,6 +14,7 @@ import (
 	"maps"
 	"path"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -29,16 +30,56 @@ const (
 	maxBundleBytes = 64 << 20
 )
 
+// Bundle is the files of one policy bundle in memory. It is immutable.
+type Bundle struct {
+	files fileset
+}
+
+// ReadFolder reads a bundle from a folder, such as os.DirFS("rego").
+func ReadFolder(ctx context.Context, fsys fs.FS) (Bundle, error) {
+	files, err := readFolder(ctx, fsys)
+	return Bundle{files}, err
+}
+
+// ReadArchive reads a bundle from an archive as `opa build` writes it (tar or
+// tar.gz). It does not check signatures.
+func ReadArchive(ctx context.Context, r io.Reader) (Bundle, error) {
+	files, err := untar(ctx, r)
+	if err != nil {
+		return Bundle{}, fmt.Errorf("read bundle archive: %w", err)
+	}
+	return Bundle{files}, nil
+}
+
+// Whole reports whether the bundle can judge by itself: it has the package
+// decision. One that is not whole is laid over another, see Options.Overlays.
+func (b Bundle) Whole() bool {
+	for name, content := range b.files {
+		if strings.HasSuffix(name, ".rego") && decisionPackage.Match(content) {
+			return true
+		}
+	}
+	return false
+}
+
+var decisionPackage = regexp.MustCompile(`(?m)^package[ \t]+decision[ \t]*(#.*)?\r?$`)
+
 // fileset is the files of one bundle folder by slash-separated name: rego,
 // data and manifest. What is hashed is what is compiled.
 type fileset map[string][]byte
 
-// isPolicyFile tells the files that OPA reads from a bundle; tests are the
-// caller's choice.
-func isPolicyFile(name string, tests bool) bool {
+func isTest(name string) bool { return strings.HasSuffix(name, "_test.rego") }
+
+// withoutTests leaves out what never judges.
+func (f fileset) withoutTests() fileset {
+	out := maps.Clone(f)
+	maps.DeleteFunc(out, func(name string, _ []byte) bool { return isTest(name) })
+	return out
+}
+
+// isPolicyFile tells the files that OPA reads from a bundle.
+func isPolicyFile(name string) bool {
 	switch base := path.Base(name); {
-	case strings.HasSuffix(base, "_test.rego"):
-		return tests
 	case strings.HasSuffix(base, ".rego"):
 		return true
 	case base == "data.json", base == "data.yaml", base == "data.yml":
@@ -70,7 +111,7 @@ func (f fileset) add(name string, content []byte) error {
 // readFolder collects a bundle from a folder. Hidden folders are not policy;
 // a link in the place of a policy file is refused, because its content may
 // change without the folder.
-func readFolder(ctx context.Context, fsys fs.FS, tests bool) (fileset, error) {
+func readFolder(ctx context.Context, fsys fs.FS) (fileset, error) {
 	files := fileset{}
 	err := fs.WalkDir(fsys, ".", func(name string, entry fs.DirEntry, err error) error {
 		switch {
@@ -80,7 +121,7 @@ func readFolder(ctx context.Context, fsys fs.FS, tests bool) (fileset, error) {
 			return ctx.Err()
 		case entry.IsDir() && name != "." && strings.HasPrefix(path.Base(name), "."):
 			return fs.SkipDir
-		case entry.IsDir() || !isPolicyFile(name, tests):
+		case entry.IsDir() || !isPolicyFile(name):
 			return nil
 		case !entry.Type().IsRegular():
 			return fmt.Errorf("%s: not a regular file", name)
@@ -102,15 +143,7 @@ func readFolder(ctx context.Context, fsys fs.FS, tests bool) (fileset, error) {
 	return files, nil
 }
 
-// readTarball collects a bundle from a tar archive, gzipped or not.
-func readTarball(ctx context.Context, r io.Reader) (fileset, error) {
-	files, err := untar(ctx, r)
-	if err != nil {
-		return nil, fmt.Errorf("read bundle archive: %w", err)
-	}
-	return files, nil
-}
-
+// untar collects a bundle from a tar archive, gzipped or not.
 func untar(ctx context.Context, r io.Reader) (fileset, error) {
 	// Other entries are skipped, but not without end.
 	packed := limited(ctx, r)
@@ -138,7 +171,7 @@ func untar(ctx context.Context, r io.Reader) (fileset, error) {
 			return nil, err
 		}
 		name := strings.TrimPrefix(strings.TrimPrefix(header.Name, "./"), "/")
-		if header.Typeflag == tar.TypeDir || !isPolicyFile(name, false) {
+		if header.Typeflag == tar.TypeDir || !isPolicyFile(name) {
 			continue
 		}
 		if header.Typeflag != tar.TypeReg || !fs.ValidPath(name) {
@@ -186,7 +219,7 @@ func digest(layers []fileset) string {
 			if n > 0 {
 				shown = fmt.Sprintf("+%d/%s", n, name)
 			}
-			if strings.HasSuffix(name, "_test.rego") {
+			if isTest(name) {
 				continue
 			}
 			fmt.Fprintf(sum, "%x  %s\n", sha256.Sum256(files[name]), shown)
@@ -200,6 +233,7 @@ type layer struct {
 	manifest bundle.Manifest
 	data     map[string]any
 	modules  map[string]*ast.Module // by file name
+	draft    bool                   // takes the place of packages below it
 }
 
 // parse reads a file set as OPA does, with metadata.
@@ -223,15 +257,32 @@ func parse(files fileset, prefix string) (layer, error) {
 
 // join lays overlays over the first layer: their modules come beside, their
 // data is merged key by key. Two values for one key are an error; parameters
-// are changed by settings, not by overlays.
+// are changed by settings, not by overlays. A package belongs to one layer, so
+// that no overlay bends the rules of another; only a draft replaces packages.
 func join(layers []layer) (layer, error) {
 	out := layers[0]
+	owned := packages(out.modules)
 	for _, over := range layers[1:] {
-		for name, module := range over.modules {
-			if _, twice := out.modules[name]; twice {
-				return layer{}, fmt.Errorf("two bundles hold %s", name)
+		brought := packages(over.modules)
+		for _, pkg := range slices.Sorted(maps.Keys(brought)) {
+			switch {
+			case over.draft:
+				for _, below := range owned[pkg] {
+					delete(out.modules, below)
+				}
+				delete(owned, pkg)
+			case owned[pkg] != nil && !isTest(brought[pkg][0]):
+				return layer{}, fmt.Errorf("%s: package %s is that of another bundle, in %s: take a name of its own", brought[pkg][0], strings.TrimPrefix(pkg, "data."), owned[pkg][0])
 			}
-			out.modules[name] = module
+			for _, name := range brought[pkg] {
+				if _, twice := out.modules[name]; twice {
+					return layer{}, fmt.Errorf("two bundles hold %s", name)
+				}
+				out.modules[name] = over.modules[name]
+			}
+		}
+		if !over.draft {
+			maps.Copy(owned, brought)
 		}
 		merged, err := joinData("data", out.data, over.data)
 		if err != nil {
@@ -240,6 +291,16 @@ func join(layers []layer) (layer, error) {
 		out.data = merged
 	}
 	return out, nil
+}
+
+// packages lists the files of each package, in order.
+func packages(modules map[string]*ast.Module) map[string][]string {
+	out := map[string][]string{}
+	for _, name := range slices.Sorted(maps.Keys(modules)) {
+		pkg := modules[name].Package.Path.String()
+		out[pkg] = append(out[pkg], name)
+	}
+	return out
 }
 
 func joinData(at string, a, b map[string]any) (map[string]any, error) {

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -10,8 +11,9 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 )
 
-// Control is one row of the catalogue (data.catalogue.controls) together with
-// the METADATA of the package that implements it.
+// Control is one row of the catalogue together with the METADATA of the package
+// that implements it. Rows are data.catalogue.controls and, of bundles laid
+// beside, data.catalogue.<name of theirs>.controls.
 type Control struct {
 	ID         string              `json:"id"`
 	Rule       string              `json:"rule"` // package data.controls.<rule>; empty when nothing implements it
@@ -32,43 +34,79 @@ type Control struct {
 // packages. A control package without a row would never be asked, so
 // it is an error.
 func readControls(data map[string]any, modules map[string]*ast.Module) ([]Control, error) {
-	rows, _ := lookup(data, []string{"catalogue", "controls"}).(map[string]any)
-	if len(rows) == 0 {
-		return nil, fmt.Errorf("the bundle has no controls: data.catalogue.controls is empty")
-	}
 	packages := controlPackages(modules)
-	var controls []Control
+	controls := map[string]Control{}
 	rules := map[string]string{}
-	for _, id := range slices.Sorted(maps.Keys(rows)) {
-		text, err := json.Marshal(rows[id])
-		if err != nil {
-			return nil, fmt.Errorf("data.catalogue.controls[%q]: %w", id, err)
+	for _, at := range catalogueParts(data) {
+		rows, _ := lookup(data, append(at, "controls")).(map[string]any)
+		for _, id := range slices.Sorted(maps.Keys(rows)) {
+			where := fmt.Sprintf("data.%s.controls[%q]", strings.Join(at, "."), id)
+			control, err := readControl(rows[id])
+			if err != nil {
+				return nil, fmt.Errorf("%s%w", where, err)
+			}
+			control.ID = id
+			other, twice := rules[control.Rule]
+			_, again := controls[id]
+			switch {
+			case again:
+				return nil, fmt.Errorf("%s: the catalogue has this control already: take an id of your own", where)
+			case twice && control.Rule != "":
+				return nil, fmt.Errorf("%s: %q names the same rule %q", where, other, control.Rule)
+			}
+			rules[control.Rule] = id
+			if module := packages[control.Rule]; module != nil {
+				control.describe(module)
+			}
+			controls[id] = control
 		}
-		control := Control{ID: id}
-		if err := json.Unmarshal(text, &control); err != nil {
-			return nil, fmt.Errorf("data.catalogue.controls[%q]: %w", id, err)
-		}
-		control.ID = id
-		switch other, twice := rules[control.Rule]; {
-		case control.Title == "", control.Clause == "", control.Severity == "":
-			return nil, fmt.Errorf("data.catalogue.controls[%q] needs title, clause and severity", id)
-		case len(control.Subjects) == 0:
-			return nil, fmt.Errorf("data.catalogue.controls[%q] names no subjects: it would apply to nothing", id)
-		case twice && control.Rule != "":
-			return nil, fmt.Errorf("data.catalogue.controls: %q and %q name one rule %q", other, id, control.Rule)
-		}
-		rules[control.Rule] = id
-		if module := packages[control.Rule]; module != nil {
-			control.describe(module)
-		}
-		controls = append(controls, control)
+	}
+	if len(controls) == 0 {
+		return nil, errors.New("the bundle has no controls: data.catalogue.controls is empty")
 	}
 	for _, rule := range slices.Sorted(maps.Keys(packages)) {
 		if _, ok := rules[rule]; !ok {
-			return nil, fmt.Errorf("%s: package data.controls.%s has no row in data.catalogue.controls: nothing would ask it", packages[rule].Package.Location.File, rule)
+			return nil, fmt.Errorf("%s: package controls.%s has no row in data.catalogue.controls: nothing would ask it", packages[rule].Package.Location.File, rule)
 		}
 	}
-	return controls, nil
+	var list []Control
+	for _, id := range slices.Sorted(maps.Keys(controls)) {
+		list = append(list, controls[id])
+	}
+	return list, nil
+}
+
+// catalogueParts lists where controls and clauses are: in the catalogue itself
+// and in the parts that bundles beside it own.
+func catalogueParts(data map[string]any) [][]string {
+	parts := [][]string{{"catalogue"}}
+	catalogue, _ := data["catalogue"].(map[string]any)
+	for _, name := range slices.Sorted(maps.Keys(catalogue)) {
+		if !slices.Contains(reservedParts, name) {
+			parts = append(parts, []string{"catalogue", name})
+		}
+	}
+	return parts
+}
+
+// reservedParts are the catalogue's own; no bundle beside it may be named so.
+var reservedParts = []string{"clauses", "controls", "policy"}
+
+func readControl(row any) (Control, error) {
+	var control Control
+	text, err := json.Marshal(row)
+	if err == nil {
+		err = json.Unmarshal(text, &control)
+	}
+	switch {
+	case err != nil:
+		return control, fmt.Errorf(": %w", err)
+	case control.Title == "", control.Clause == "", control.Severity == "":
+		return control, errors.New(" needs title, clause and severity")
+	case len(control.Subjects) == 0:
+		return control, errors.New(" names no subjects: it would apply to nothing")
+	}
+	return control, nil
 }
 
 // controlPackages finds one module of each package data.controls.<rule>.
@@ -81,7 +119,7 @@ func controlPackages(modules map[string]*ast.Module) map[string]*ast.Module {
 			continue
 		}
 		rule, ok := path[2].Value.(ast.String)
-		if !ok || strings.HasSuffix(name, "_test.rego") {
+		if !ok || isTest(name) {
 			continue
 		}
 		if first := out[string(rule)]; first == nil || len(first.Annotations) == 0 {

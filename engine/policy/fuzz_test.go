@@ -78,11 +78,15 @@ func FuzzSettings(f *testing.F) {
 	})
 }
 
-func FuzzLoadTarball(f *testing.F) {
+func FuzzReadArchive(f *testing.F) {
 	f.Add(pack(f, map[string]string{"/decision/decision.rego": "package decision\n\ndocument := 1\n", "/.manifest": "{}"}, true))
 	f.Add(pack(f, map[string]string{"data.json": `{"a": 1}`}, false))
 	f.Fuzz(func(t *testing.T, archive []byte) {
-		if p, err := policy.LoadTarball(t.Context(), bytes.NewReader(archive), policy.Options{}); (p == nil) != (err != nil) {
+		b, err := policy.ReadArchive(t.Context(), bytes.NewReader(archive))
+		if err != nil {
+			return
+		}
+		if p, err := policy.New(t.Context(), b, policy.Options{}); (p == nil) != (err != nil) {
 			t.Errorf("%v, %v", p, err)
 		}
 	})

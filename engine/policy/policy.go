@@ -13,7 +13,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"strings"
 	"time"
@@ -38,8 +37,8 @@ const DefaultTimeout = 30 * time.Second
 type Options struct {
 	// Settings, in YAML or JSON, are merged over data.settings of the bundle.
 	Settings []byte
-	// Overlays are further bundle folders: packages and data of one's own.
-	Overlays []fs.FS
+	// Overlays are further bundles: packages and data of one's own.
+	Overlays []Bundle
 	// Timeout of one evaluation; 0 means DefaultTimeout. A shorter deadline of
 	// the context counts too.
 	Timeout time.Duration
@@ -59,35 +58,22 @@ type Policy struct {
 
 var _ engine.Policy = (*Policy)(nil)
 
-// Load reads, compiles and prepares a bundle folder, such as os.DirFS("rego").
-// Tests (_test.rego) are left out. The error names files and lines, and is a
-// *SettingsError when the settings are at fault.
+// Load is New for a bundle folder, such as os.DirFS("rego").
 func Load(ctx context.Context, fsys fs.FS, options Options) (*Policy, error) {
-	files, err := readFolder(ctx, fsys, false)
+	bundle, err := ReadFolder(ctx, fsys)
 	if err != nil {
 		return nil, err
 	}
-	return load(ctx, files, options)
+	return New(ctx, bundle, options)
 }
 
-// LoadTarball is Load for an archive as `opa build` writes it (tar or tar.gz).
-// It does not check signatures.
-func LoadTarball(ctx context.Context, r io.Reader, options Options) (*Policy, error) {
-	files, err := readTarball(ctx, r)
-	if err != nil {
-		return nil, err
-	}
-	return load(ctx, files, options)
-}
-
-func load(ctx context.Context, files fileset, options Options) (*Policy, error) {
-	sources := []source{{files: files}}
-	for _, overlay := range options.Overlays {
-		more, err := readFolder(ctx, overlay, false)
-		if err != nil {
-			return nil, err
-		}
-		sources = append(sources, source{files: more})
+// New compiles and prepares a bundle. Its tests (_test.rego) are left out. The
+// error names files and lines, and is a *SettingsError when the settings are at
+// fault.
+func New(ctx context.Context, bundle Bundle, options Options) (*Policy, error) {
+	var sources []source
+	for _, b := range append([]Bundle{bundle}, options.Overlays...) {
+		sources = append(sources, source{files: b.files.withoutTests()})
 	}
 	built, err := build(sources, options.Settings)
 	if err != nil {
@@ -143,11 +129,12 @@ func (p *Policy) Settings() []byte {
 	return text
 }
 
-// source is one folder or archive of policy; prefix goes before file names in
-// messages.
+// source is one bundle; prefix goes before file names in messages. A draft
+// takes the place of packages below it.
 type source struct {
 	files  fileset
 	prefix string
+	draft  bool
 }
 
 // built is a parsed bundle, settings and overlays included.
@@ -170,6 +157,7 @@ func build(sources []source, settings []byte) (*built, error) {
 		if err != nil {
 			return nil, err
 		}
+		parsed.draft = s.draft
 		layers, files = append(layers, parsed), append(files, s.files)
 	}
 	joined, err := join(layers)

@@ -78,7 +78,7 @@ func TestIdentityFollowsContent(t *testing.T) {
 		"default":       {tiny(map[string]string{"settings/data.yaml": "min_approvals: 2\n"}), policy.Options{}, true, true},
 		"settings":      {tiny(), policy.Options{Settings: []byte("min_approvals: 2")}, false, true},
 		"settings same": {tiny(), policy.Options{Settings: []byte(`{"min_approvals": 1.0}`)}, false, false},
-		"overlay":       {tiny(), policy.Options{Overlays: fsysList(overlay())}, true, false},
+		"overlay":       {tiny(), policy.Options{Overlays: bundles(t, overlay())}, true, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := mustLoad(t, test.fsys, test.options).Ref()

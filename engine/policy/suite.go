@@ -280,7 +280,7 @@ func firstLine(text string) string {
 func measure(coverage *cover.Cover, modules map[string]*ast.Module, own map[string]bool) *Coverage {
 	rules := map[string]*ast.Module{}
 	for name, module := range modules {
-		if own[name] && !strings.HasSuffix(name, "_test.rego") {
+		if own[name] && !isTest(name) {
 			rules[name] = module
 		}
 	}

@@ -1,8 +1,8 @@
 package app
 
 import (
+	"context"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -13,23 +13,18 @@ import (
 // DraftConfig names policy in the making.
 type DraftConfig struct {
 	Paths    []string // folders or Rego files
-	Bundles  []string // folders that it is laid over; empty is the built-in bundle
+	Bundles  []string // what it is laid over, see PolicyConfig
 	Settings string   // a YAML or JSON file; empty for the bundles' own
 }
 
 // OpenDraft prepares policy for checks and tests. Without paths it is the
 // built-in bundle itself.
-func OpenDraft(c DraftConfig) (policy.Draft, error) {
-	d := policy.Draft{Base: []fs.FS{rego.Bundle}}
-	if len(c.Bundles) > 0 {
-		d.Base = nil
+func OpenDraft(ctx context.Context, c DraftConfig) (policy.Draft, error) {
+	base, err := openBundles(ctx, c.Bundles)
+	if err != nil {
+		return policy.Draft{}, err
 	}
-	for _, path := range c.Bundles {
-		if info, err := os.Stat(path); err != nil || !info.IsDir() {
-			return d, fmt.Errorf("bundle %s: it must be a folder", path)
-		}
-		d.Base = append(d.Base, os.DirFS(path))
-	}
+	d := policy.Draft{Base: base}
 	for _, path := range c.Paths {
 		info, err := os.Stat(path)
 		switch {

@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/changevouch/changevouch/engine/policy"
@@ -19,7 +21,7 @@ import (
 // PolicyConfig chooses a policy. The zero value is the built-in bundle with its
 // own settings.
 type PolicyConfig struct {
-	Bundle   string        // a folder or a tarball; empty for the built-in bundle
+	Bundles  []string      // folders or tarballs, see openBundles; none is the built-in bundle
 	Settings string        // a YAML or JSON file; empty for the bundle's own
 	Timeout  time.Duration // of one evaluation; 0 is policy.DefaultTimeout
 }
@@ -37,36 +39,79 @@ func OpenPolicy(ctx context.Context, c PolicyConfig, version string) (*policy.Po
 		}
 		options.Settings = text
 	}
-	p, err := openBundle(ctx, c.Bundle, options)
-	var settings *policy.SettingsError
-	switch {
-	case errors.As(err, &settings):
+	p, err := loadBundles(ctx, c.Bundles, options)
+	if isSettingsError(err) {
 		return nil, fmt.Errorf("settings %s: %w", c.Settings, err)
-	case err != nil && c.Bundle != "":
-		return nil, fmt.Errorf("bundle %s: %w", c.Bundle, err)
-	case err != nil:
-		return nil, fmt.Errorf("built-in bundle: %w", err)
 	}
-	return p, nil
+	return p, err
 }
 
-func openBundle(ctx context.Context, path string, options policy.Options) (*policy.Policy, error) {
-	if path == "" {
-		return policy.Load(ctx, rego.Bundle, options)
+func isSettingsError(err error) bool {
+	var settings *policy.SettingsError
+	return errors.As(err, &settings)
+}
+
+func loadBundles(ctx context.Context, paths []string, options policy.Options) (*policy.Policy, error) {
+	bundles, err := openBundles(ctx, paths)
+	if err != nil {
+		return nil, err
 	}
+	options.Overlays = bundles[1:]
+	p, err := policy.New(ctx, bundles[0], options)
+	if err != nil && !isSettingsError(err) {
+		name := "built-in bundle"
+		if len(paths) > 0 {
+			name = "bundle " + strings.Join(paths, ", ")
+		}
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return p, err
+}
+
+// openBundles reads bundles in the order in which they are laid over one
+// another. The one that is whole (it has the package decision) comes first; when
+// none is, that is the built-in bundle.
+func openBundles(ctx context.Context, paths []string) ([]policy.Bundle, error) {
+	var bundles []policy.Bundle
+	whole := ""
+	for _, path := range paths {
+		b, err := openBundle(ctx, path)
+		switch {
+		case err != nil:
+			return nil, fmt.Errorf("bundle %s: %w", path, err)
+		case !b.Whole():
+			bundles = append(bundles, b)
+		case whole != "":
+			return nil, fmt.Errorf("bundles %s and %s are both whole policies: only one can judge", whole, path)
+		default:
+			whole = path
+			bundles = slices.Insert(bundles, 0, b)
+		}
+	}
+	if whole == "" {
+		b, err := policy.ReadFolder(ctx, rego.Bundle)
+		if err != nil {
+			return nil, fmt.Errorf("built-in bundle: %w", err)
+		}
+		bundles = slices.Insert(bundles, 0, b)
+	}
+	return bundles, nil
+}
+
+func openBundle(ctx context.Context, path string) (policy.Bundle, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, plain(err)
+		return policy.Bundle{}, plain(err)
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return nil, plain(err)
+		return policy.Bundle{}, plain(err)
 	}
 	if info.IsDir() {
-		return policy.Load(ctx, os.DirFS(path), options)
+		return policy.ReadFolder(ctx, os.DirFS(path))
 	}
-	return policy.LoadTarball(ctx, f, options)
+	return policy.ReadArchive(ctx, f)
 }
 
 // clockSkew is the tolerance between two systems' clocks that the settings name.

@@ -11,7 +11,7 @@ import (
 
 // OpenJudge loads what judges dossiers: one policy or, when a releases file is
 // named, a history of them. A bundle path in that file is relative to the file;
-// a release that names none takes the bundle of c.
+// a release that names none takes the bundles of c.
 func OpenJudge(ctx context.Context, c PolicyConfig, releases, version string) (engine.Policy, error) {
 	if releases == "" {
 		return OpenPolicy(ctx, c, version)
@@ -29,14 +29,15 @@ func OpenJudge(ctx context.Context, c PolicyConfig, releases, version string) (e
 	}
 	options := policy.Options{Timeout: c.Timeout, EngineVersion: version}
 	judge, err := policy.NewReleases(list, func(bundle string, settings []byte) (*policy.Policy, error) {
-		switch {
-		case bundle == "":
-			bundle = c.Bundle
-		case !filepath.IsAbs(bundle):
-			bundle = filepath.Join(filepath.Dir(releases), bundle)
+		bundles := c.Bundles
+		if bundle != "" {
+			if !filepath.IsAbs(bundle) {
+				bundle = filepath.Join(filepath.Dir(releases), bundle)
+			}
+			bundles = []string{bundle}
 		}
 		options.Settings = settings
-		return openBundle(ctx, bundle, options)
+		return loadBundles(ctx, bundles, options)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("releases %s: %w", releases, err)

@@ -78,7 +78,7 @@ func (f *evalFlags) declare(cmd *cobra.Command) {
 
 // addBundleFlags declares what chooses a policy.
 func addBundleFlags(cmd *cobra.Command, c *app.PolicyConfig) {
-	cmd.Flags().StringVar(&c.Bundle, "bundle", "", "policy bundle, a folder or a tarball (default: the built-in one)")
+	cmd.Flags().StringSliceVar(&c.Bundles, "bundle", nil, "policy bundle, a folder or a tarball, repeatable: controls of your own over the built-in policy, or a whole policy")
 	cmd.Flags().StringVar(&c.Settings, "settings", "", "settings, YAML or JSON, over the bundle's own")
 }
 

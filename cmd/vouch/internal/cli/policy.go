@@ -32,7 +32,7 @@ bundle is checked.
   vouch policy check acme/rego --settings settings.yaml`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c.Paths = args
-			draft, err := app.OpenDraft(c)
+			draft, err := app.OpenDraft(cmd.Context(), c)
 			if err != nil {
 				return err
 			}
@@ -52,10 +52,10 @@ bundle is checked.
 }
 
 const layering = `A folder of packages and data is laid over the built-in bundle, so that it can
-import data.lib; --bundle (repeatable) names other folders to lay it over. A
-folder with a package decision is a whole bundle and stands alone.`
+import data.lib, and over those that --bundle (repeatable) names besides. A
+bundle with a package decision is a whole policy and stands alone.`
 
 func addDraftFlags(cmd *cobra.Command, c *app.DraftConfig) {
-	cmd.Flags().StringSliceVar(&c.Bundles, "bundle", nil, "folder to lay PATH over, repeatable (default: the built-in bundle)")
+	cmd.Flags().StringSliceVar(&c.Bundles, "bundle", nil, "folder or tarball to lay PATH over, repeatable")
 	cmd.Flags().StringVar(&c.Settings, "settings", "", "settings, YAML or JSON, over the bundle's own")
 }

@@ -57,7 +57,7 @@ covered · 1 an error, or no test ran.
 			}
 			defer sinks.discard()
 			c.Paths = args
-			draft, err := app.OpenDraft(c)
+			draft, err := app.OpenDraft(cmd.Context(), c)
 			if err != nil {
 				return err
 			}
