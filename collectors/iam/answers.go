@@ -20,7 +20,8 @@ func awsErrorAnswer(doc node) string {
 
 // errorAnswer takes a recorded refusal: the fact is unknown, not empty.
 func (b *builder) errorAnswer(doc node) bool {
-	reason := ""
+	fields, _ := doc.v.(map[string]any)
+	var reason string
 	switch {
 	case awsErrorAnswer(doc) != "":
 		reason = "aws answered " + awsErrorAnswer(doc)
@@ -30,7 +31,7 @@ func (b *builder) errorAnswer(doc node) bool {
 		reason = "okta answered " + doc.str("errorCode")
 	case doc.get("error").isObject() && doc.has("error.code"):
 		reason = "answered " + doc.str("error.code")
-	case doc.has("message") && !doc.has("id") && !doc.has("eventID") && len(doc.v.(map[string]any)) <= 3:
+	case doc.has("message") && !doc.has("id") && !doc.has("eventID") && len(fields) <= 3:
 		reason = "answered an error"
 	default:
 		return false

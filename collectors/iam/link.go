@@ -100,15 +100,15 @@ func linkAssignments(acts []*act) {
 // explains tells whether an assignment accounts for work on a role in an
 // account. An assignment names its permission set by ARN only: where the name
 // of that ARN is not known, account, direction and time decide.
-func (c *act) explains(a *act, account, set string, names map[string]string) bool {
-	arn := c.fact.Permission
+func (a *act) explains(work *act, account, set string, names map[string]string) bool {
+	arn := a.fact.Permission
 	if arn == nil {
 		return false
 	}
-	provision := c.changes("ProvisionPermissionSet")
+	provision := a.changes("ProvisionPermissionSet")
 	id := arn.ID
-	if provision && c.fact.Target != nil {
-		id = c.fact.Target.Account
+	if provision && a.fact.Target != nil {
+		id = a.fact.Target.Account
 	}
 	name := names[id]
 	if name != "" && set != "" && name != set {
@@ -117,7 +117,7 @@ func (c *act) explains(a *act, account, set string, names map[string]string) boo
 	if provision {
 		return name != "" || arn.Scope == "account "+account
 	}
-	return arn.Scope == "account "+account && (a.operation() == opRemove) == c.changes("DeleteAccountAssignment")
+	return arn.Scope == "account "+account && (work.operation() == opRemove) == a.changes("DeleteAccountAssignment")
 }
 
 // linkSessions follows session keys back to who was handed them. Sorted by

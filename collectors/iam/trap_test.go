@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -28,9 +29,7 @@ func trail(t *testing.T, name string, fields map[string]any) collectors.Payload 
 		"recipientAccountId": "111122223333", "readOnly": false,
 		"userIdentity": map[string]any{"type": "IAMUser", "userName": "ada", "principalId": "AIDAADA", "accessKeyId": "AKIAADA"},
 	}
-	for k, v := range fields {
-		rec[k] = v
-	}
+	maps.Copy(rec, fields)
 	return list(t, "Records", rec)
 }
 
@@ -166,9 +165,7 @@ func TestAWSTraps(t *testing.T) {
 			"type": "AssumedRole", "principalId": "AROAX:" + name, "arn": "arn:aws:sts::111122223333:assumed-role/" + role + "/" + name,
 			"sessionContext": object{"sessionIssuer": object{"userName": role}, "attributes": object{"mfaAuthenticated": "false"}},
 		}
-		for k, v := range more {
-			id[k] = v
-		}
+		maps.Copy(id, more)
 		return id
 	}
 	admin := `{"Statement":{"Effect":"Allow","Action":["iam:*"],"Resource":"*"}}`

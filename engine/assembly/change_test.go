@@ -261,7 +261,7 @@ func TestEnvironmentKindByName(t *testing.T) {
 		"production": production, "Prod": production, "eu-prod": production, "live": production, "staging": staging, "pre-production": staging,
 		"dev": staging, "preview": preview, "pr-12": preview, "products": "", "blue": "", "": "",
 	} {
-		same(t, name, a.kindOf("", "", name, "", "render"), want)
+		same(t, name, a.kindOf("", "", name, ""), want)
 	}
 }
 

@@ -53,7 +53,7 @@ var (
 
 // kindOf says what an environment is for: the directory decides, then what the
 // source says, then the name. "" = nobody knows.
-func (a *assembler) kindOf(serviceID, service, env, told, provider string) string {
+func (a *assembler) kindOf(serviceID, service, env, told string) string {
 	observed := a.serviceFacts[serviceID].Data
 	entry := a.dir.service(serviceID, first(service, observed.Service))
 	if kind := first(entry.EnvironmentKind, told, observed.EnvironmentKind); kind != "" {
@@ -221,7 +221,7 @@ func (a *assembler) place(r *run, told string) {
 	r.repository = first(entry.Repository, r.repository, repositoryName(observed.Repository), a.commits[r.commit].Data.Repository)
 	r.branch = first(r.branch, entry.Branch, observed.Branch)
 	r.component = first(entry.Component, r.service)
-	r.kind = a.kindOf(r.serviceID, r.service, r.env, told, r.provider)
+	r.kind = a.kindOf(r.serviceID, r.service, r.env, told)
 	r.env = first(entry.Environment, r.env, observed.Environment)
 	if r.kind == "" {
 		r.kind = production
@@ -285,10 +285,8 @@ func (a *assembler) deployment(r *run, d *draft) engine.Deployment {
 
 // attach adds a run to a change.
 func (a *assembler) attach(r *run, d *draft) {
-	for _, have := range d.scope.seen {
-		if have == r.key {
-			return
-		}
+	if slices.Contains(d.scope.seen, r.key) {
+		return
 	}
 	d.scope.seen = append(d.scope.seen, r.key)
 	d.change.Deployments = append(d.change.Deployments, a.deployment(r, d))

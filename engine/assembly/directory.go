@@ -23,7 +23,7 @@ type Directory struct {
 	Waivers          []engine.Waiver      `json:"waivers,omitempty"`
 	Attestations     []engine.Attestation `json:"attestations,omitempty"`
 	ProgramStartedAt *time.Time           `json:"program_started_at,omitempty"`
-	Documentation    Documentation        `json:"documentation,omitempty"`
+	Documentation    Documentation        `json:"documentation,omitzero"`
 	ToolTrailers     []string             `json:"tool_trailers,omitempty"`
 	Policy           *engine.PolicyReview `json:"policy,omitempty"`
 }

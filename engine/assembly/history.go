@@ -98,7 +98,7 @@ func (a *assembler) productionBranches(repository string) []string {
 		}
 		for _, id := range sortedKeys(a.serviceFacts) {
 			s := a.serviceFacts[id].Data
-			if repositoryName(s.Repository) == repository && s.Branch != "" && a.kindOf(id, "", "", "", "") == production {
+			if repositoryName(s.Repository) == repository && s.Branch != "" && a.kindOf(id, "", "", "") == production {
 				names[s.Branch] = true
 			}
 		}

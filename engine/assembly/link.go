@@ -17,7 +17,7 @@ func (b *builder) link(d *draft, from detail, at time.Time) {
 	trigger := b.emergency(d, from, said, at)
 	b.reviewed(d, from, trigger)
 	b.documented(d, from)
-	b.validated(d, from, trigger)
+	b.validated(d, from)
 	if d.change.Declared != nil && d.change.Declared.Type == "emergency" && trigger == nil {
 		d.scope.open = true
 	}
@@ -131,7 +131,7 @@ func (b *builder) emergency(d *draft, from detail, said mentions, at time.Time) 
 		switch {
 		case said.any(r.names):
 			named = first(named, r)
-		case r.speaksOf(d, from) || b.namedInComments(r, d, from):
+		case r.speaksOf(d, from) || b.namedInComments(r, d):
 			naming = first(naming, r)
 		case overlaps && shares(r.AffectedComponents, c.Components):
 			matching = first(matching, r)
@@ -212,14 +212,14 @@ func (b *builder) otherTrigger(said mentions) *engine.EmergencyTrigger {
 	return nil
 }
 
-func (b *builder) namedInComments(r *record, d *draft, from detail) bool {
+func (b *builder) namedInComments(r *record, d *draft) bool {
 	return slices.ContainsFunc(r.comments, func(f fact[engine.IssueCommentFact]) bool {
-		return f.Data.Kind == "declaration" && b.commentNames(f, d, from)
+		return f.Data.Kind == "declaration" && b.commentNames(f, d)
 	})
 }
 
 // commentNames reports whether a comment speaks of the change.
-func (b *builder) commentNames(f fact[engine.IssueCommentFact], d *draft, from detail) bool {
+func (b *builder) commentNames(f fact[engine.IssueCommentFact], d *draft) bool {
 	m := b.said[f.ID]
 	return slices.Contains(d.scope.names, f.Data.Subject) || f.Data.Subject == d.change.ID || sharesCommit(f.Data.MentionsCommits, d.scope.shas) ||
 		m.any(append(slices.Clone(d.scope.names), d.change.ID)) || m.commit(d.scope.shas)
@@ -233,7 +233,7 @@ func (b *builder) declaredByIncident(d *draft, from detail, r *record) {
 	}
 	var at *time.Time
 	for _, f := range r.comments {
-		if f.Data.Kind == "declaration" && b.commentNames(f, d, from) {
+		if f.Data.Kind == "declaration" && b.commentNames(f, d) {
 			at = earlier(at, ptr(f.OccurredAt))
 		}
 	}
@@ -359,7 +359,7 @@ func (b *builder) documented(d *draft, from detail) {
 
 // validated collects the validations that name the change, were noted on its pull
 // request or issue, or name its service while the change was the last one live.
-func (b *builder) validated(d *draft, from detail, trigger *record) {
+func (b *builder) validated(d *draft, from detail) {
 	c := &d.change
 	add := func(v engine.Validation) {
 		if v.At != nil && !v.At.After(b.opts.At) && !slices.ContainsFunc(c.Validations, func(have engine.Validation) bool {
@@ -380,7 +380,7 @@ func (b *builder) validated(d *draft, from detail, trigger *record) {
 		}
 	}
 	for _, f := range b.validating {
-		if own[issueKey(f.Data.Key, f.Data.Repository, f.Data.Number)] || b.commentNames(f, d, from) {
+		if own[issueKey(f.Data.Key, f.Data.Repository, f.Data.Number)] || b.commentNames(f, d) {
 			add(engine.Validation{Kind: first(f.Data.Validation, "validation"), At: ptr(f.OccurredAt), Result: f.Data.Result, By: d.cast.account(first(f.Data.Author, f.Actor))})
 		}
 	}

@@ -1,6 +1,8 @@
 package assembly
 
 import (
+	"slices"
+
 	"github.com/changevouch/changevouch/engine"
 )
 
@@ -70,19 +72,10 @@ func wholeFileList(lists []fact[engine.FileListFact]) (out engine.FileListFact, 
 		out.Files, out.Complete = joined(pages)
 		out.DependencyUpdates = nil
 		for _, u := range updates {
-			if !containsUpdate(out.DependencyUpdates, u) {
+			if !slices.Contains(out.DependencyUpdates, u) {
 				out.DependencyUpdates = append(out.DependencyUpdates, u)
 			}
 		}
 	}
 	return out, ok
-}
-
-func containsUpdate(list []engine.DependencyFacts, u engine.DependencyFacts) bool {
-	for _, have := range list {
-		if have == u {
-			return true
-		}
-	}
-	return false
 }

@@ -2,6 +2,7 @@ package assembly
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -69,7 +70,7 @@ func (b *builder) configDraft(f fact[engine.ConfigFact]) *draft {
 		}
 	}
 	observed := b.serviceFacts[service].Data
-	d.change.Environment = first(b.kindOf(service, c.Service, c.Environment, c.EnvironmentKind, f.Provider), c.Environment, production)
+	d.change.Environment = first(b.kindOf(service, c.Service, c.Environment, c.EnvironmentKind), c.Environment, production)
 	for _, name := range []string{c.ServiceID, c.Service, service, observed.Service} {
 		d.scope.service(name)
 	}
@@ -146,7 +147,7 @@ func (b *builder) fromAccess() {
 		if x.Outcome != "success" || b.caused(x.CausedBy) || b.follows(f) {
 			continue
 		}
-		kind := b.kindOf("", "", x.Environment, "", f.Provider)
+		kind := b.kindOf("", "", x.Environment, "")
 		if kind == staging || kind == preview {
 			continue
 		}
@@ -327,6 +328,6 @@ func (b *builder) relatedGrants(d *draft, at time.Time) {
 		d.change.RelatedGrants = append(d.change.RelatedGrants, grant)
 	}
 	slices.SortStableFunc(d.change.RelatedGrants, func(x, y map[string]any) int {
-		return cmp.Compare(x["id"].(string), y["id"].(string))
+		return cmp.Compare(fmt.Sprint(x["id"]), fmt.Sprint(y["id"]))
 	})
 }

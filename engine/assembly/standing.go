@@ -221,7 +221,7 @@ func (a *assembler) accessReview(system string, holders map[string]fact[engine.H
 			if len(row) > 1 {
 				entry.Decision = row[len(row)-1]
 			}
-			reviewed[a.holderKey(people, engine.Account{System: system, Account: entry.Holder})] = true
+			reviewed[a.holderKey(engine.Account{System: system, Account: entry.Holder})] = true
 			people.account(&engine.Account{System: system, Account: entry.Holder})
 			body.Entries = append(body.Entries, entry)
 		}
@@ -236,7 +236,7 @@ func (a *assembler) accessReview(system string, holders map[string]fact[engine.H
 			continue
 		}
 		name := people.account(&h.Holder)
-		if !reviewed[a.holderKey(people, h.Holder)] && name != "" {
+		if !reviewed[a.holderKey(h.Holder)] && name != "" {
 			body.UnreviewedHolders = append(body.UnreviewedHolders, name)
 		}
 	}
@@ -246,7 +246,7 @@ func (a *assembler) accessReview(system string, holders map[string]fact[engine.H
 }
 
 // holderKey is the person behind an account, else the account.
-func (a *assembler) holderKey(people *cast, account engine.Account) string {
+func (a *assembler) holderKey(account engine.Account) string {
 	if id := first(a.roster.find(account), a.roster.named(account.Account)); id != "" {
 		return "person " + id
 	}
@@ -312,7 +312,7 @@ func (a *assembler) postureDossiers() []engine.Dossier {
 	for _, key := range sortedKeys(a.environments) {
 		f := a.environments[key]
 		e := f.Data
-		kind := first(e.EnvironmentKind, a.kindOf("", "", e.Environment, "", f.Provider))
+		kind := first(e.EnvironmentKind, a.kindOf("", "", e.Environment, ""))
 		if f.Provider == "github" || (kind != production && kind != "") {
 			continue
 		}
@@ -326,7 +326,7 @@ func (a *assembler) postureDossiers() []engine.Dossier {
 	for _, id := range sortedKeys(a.serviceFacts) {
 		f := a.serviceFacts[id]
 		s := f.Data
-		if a.kindOf(id, s.Service, s.Environment, s.EnvironmentKind, f.Provider) != production {
+		if a.kindOf(id, s.Service, s.Environment, s.EnvironmentKind) != production {
 			continue
 		}
 		entry := a.dir.service(id, s.Service)
