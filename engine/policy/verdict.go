@@ -14,6 +14,8 @@ import (
 //   - it speaks of this dossier, at this moment;
 //   - every control of the catalogue that applies to the subject type answers
 //     exactly once, or is listed as unevaluated with its reason;
+//   - no rule came to no verdict (reason rule.no_verdict): in stock OPA such a
+//     control is unknown, here it is an error;
 //   - statuses and outcome are known, and the outcome follows from the statuses;
 //   - every evidence pointer leads to something in the dossier.
 //
@@ -43,6 +45,8 @@ func (p *Policy) verdict(dossier any, d engine.Decision) error {
 			return undecided("control %s answered more than once", f.Control)
 		case !slices.Contains(statuses, f.Status):
 			return undecided("control %s answered %q, which is no status", f.Control, f.Status)
+		case slices.Contains(f.Reasons, noVerdict):
+			return undecided("control %s did not answer: its rule came to no verdict on this dossier", f.Control)
 		case f.DecisiveAt != "" && !isInstant(f.DecisiveAt), f.DueAt != "" && !isInstant(f.DueAt):
 			return undecided("control %s names a time that is no RFC 3339 instant: %q, %q", f.Control, f.DecisiveAt, f.DueAt)
 		case f.Message == "":
@@ -98,6 +102,10 @@ func (p *Policy) total(d engine.Decision, answered map[string]bool) error {
 	}
 	return nil
 }
+
+// noVerdict is the reason that the decision gives for a control that found
+// neither a problem nor a pass.
+const noVerdict = "rule.no_verdict"
 
 var statuses = []string{
 	engine.StatusPass, engine.StatusFail, engine.StatusPending,
