@@ -90,9 +90,10 @@ _reasons contains $"declared standard, but {doubt.text}" if {
 	some doubt in procedure.doubts
 }
 
-_reasons contains $"declared standard, but {procedure.lapse(procedure.decisive)}" if {
+_reasons contains $"declared standard, but {lapse}" if {
 	declared == "standard"
 	type != "standard"
+	lapse := procedure.lapse(procedure.decisive)
 }
 
 _reasons contains $"declared standard, but the risk is {risk.level}" if {
@@ -111,6 +112,8 @@ out_of_scope contains "only preview or staging environments were deployed" if {
 	_deploys_known
 	not change.gitless
 	not change.is_open
+	not change.merge_unread
+	not _in_effect_by_merge
 	count(change.preproduction) > 0
 	count(change.production) == 0
 	_left_undeployed
@@ -119,6 +122,7 @@ out_of_scope contains "only preview or staging environments were deployed" if {
 out_of_scope contains "no deployment to production went live" if {
 	_deploys_known
 	not change.gitless
+	not _in_effect_by_merge
 	count(change.production) > 0
 	count(change.dead) == count(change.production)
 }
@@ -127,8 +131,6 @@ out_of_scope contains "only files that are not deployed changed, and nothing was
 	_deploys_known
 	change.from_git
 	scope.only_undeployed
-	evidence.complete(evidence.code, "files")
-	not input.change.files_truncated == true
 	not _has_risk_line
 	count(change.production) == 0
 }
@@ -152,8 +154,7 @@ out_of_scope contains "the platform deployed the same commit again by itself" if
 out_of_scope contains $"environment {input.change.environment} does not serve production" if {
 	change.gitless
 	input.change.environment
-	not lower(input.change.environment) in {"production", "prod"}
-	_is_preproduction_name(lower(input.change.environment))
+	change.is_preproduction_name(input.change.environment)
 }
 
 out_of_scope contains "the platform scaled by itself" if {
@@ -168,13 +169,20 @@ out_of_scope contains "a shell session alone is no change" if {
 	not input.change.event.detail
 }
 
-_same_commit(deployment) if not deployment.previous_live_commit
+_same_commit(deployment) if {
+	deployment.trigger == "deployed_by_render"
+	not deployment.previous_live_commit
+}
 
 _same_commit(deployment) if deployment.previous_live_commit == deployment.commit
 
-_is_preproduction_name(name) if regex.match(`(staging|preview|preprod|pre-prod|test|dev|qa|sandbox)`, name)
-
 _has_risk_line if count(scope.lines) > 0
+
+# What rules the repository is in force from the merge on, deployed or not.
+_in_effect_by_merge if {
+	change.merged_at
+	"H6" in scope.lines
+}
 
 _deploys_known if evidence.complete("render", "deploys")
 

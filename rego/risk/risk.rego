@@ -19,19 +19,17 @@ _declared := {"declared": declared} if declared
 
 _rank := {"low": 0, "medium": 1, "high": 2}
 
-declared := word if {
-	word := lower(input.change.declared.risk)
-	_rank[word] >= 0
-} else := _from_label
+# declared: the highest level that anybody claims, by field or by label.
+declared := [level | some level in ["high", "medium", "low"]; level in _claims][0]
 
-_from_label := word if {
-	found := [level |
-		some level in ["high", "medium", "low"]
-		some label in change.pull_request.labels
-		lower(label) == concat(":", ["risk", level])
-	]
-	word := found[0]
+_claims contains _level_of[lower(input.change.declared.risk)]
+
+_claims contains _level_of[word] if {
+	some label in change.pull_request.labels
+	word := regex.find_all_string_submatch_n(`^risk[:/ _-]\s*([a-z]+)$`, lower(label), 1)[0][1]
 }
+
+_level_of := {"low": "low", "medium": "medium", "moderate": "medium", "high": "high", "critical": "high"}
 
 inferred := "high" if {
 	count(scope.lines) > 0
@@ -65,6 +63,13 @@ reasons contains $"meets the conditions of {procedure.id}" if {
 reasons contains "only static files changed" if {
 	inferred == "low"
 	not procedure.fits
+	scope.only_static
+}
+
+reasons contains "only files that are not deployed changed" if {
+	inferred == "low"
+	not procedure.fits
+	scope.only_undeployed
 }
 
 reasons contains "production code or configuration" if {

@@ -20,31 +20,39 @@ decisive_at := review.decisive
 # Everything somebody did, with account, system, time and where it stands.
 acts contains {"account": contribution.account, "system": review.system, "at": _written_at, "did": "contributed to", "evidence": contribution.evidence} if {
 	some contribution in review.contributions
+	contribution.evidence != "/change/event/beneficiary"
 	not people.is_tool(contribution.account)
 }
 
-acts contains {"account": entry.user, "system": review.system, "at": clock.instant(entry.submitted_at), "did": "reviewed", "evidence": $"/change/pull_request/reviews/{index}"} if {
-	some index, entry in change.pull_request.reviews
-	entry.state in {"APPROVED", "CHANGES_REQUESTED"}
+acts contains {"account": entry.user, "system": review.system, "at": _at(entry, "submitted_at"), "did": "reviewed", "evidence": $"/change/pull_request/reviews/{index}"} if {
+	some index, entry in review.opinions
+	entry.state != "DISMISSED"
 }
 
-acts contains {"account": change.pull_request.merged_by, "system": review.system, "at": change.merged_at, "did": "merged", "evidence": "/change/pull_request/merged_by"} if {
+acts contains {"account": change.pull_request.merged_by, "system": review.system, "at": review.decisive, "did": "merged", "evidence": "/change/pull_request/merged_by"} if {
 	change.pull_request.merged_by
-	change.merged_at
 }
 
-acts contains {"account": approval.by, "system": "directory", "at": clock.instant(approval.at), "did": "approved", "evidence": $"/change/issue/approvals/{index}"} if {
+acts contains {"account": change.pull_request.enqueued_by, "system": review.system, "at": review.decisive, "did": "enqueued", "evidence": "/change/pull_request/enqueued_by"} if {
+	change.pull_request.enqueued_by
+}
+
+acts contains {"account": approval.by, "system": "directory", "at": _at(approval, "at"), "did": "approved", "evidence": $"/change/issue/approvals/{index}"} if {
 	some index, approval in input.change.issue.approvals
 }
 
-acts contains {"account": act.account, "system": act.system, "at": deployed_at, "did": "deployed", "evidence": act.evidence} if {
+acts contains {"account": act.account, "system": act.system, "at": _deployed_at, "did": "deployed", "evidence": act.evidence} if {
 	some act in deployer.acts
-	deployed_at := _deployed_at
 }
 
-acts contains {"account": input.change.event.actor, "system": review.system, "at": clock.instant(input.change.event.at), "did": "applied", "evidence": "/change/event/actor"} if {
+acts contains {"account": input.change.event.actor, "system": review.system, "at": _at(input.change.event, "at"), "did": "applied", "evidence": "/change/event/actor"} if {
 	input.change.event.actor
 }
+
+# When somebody acted; where that is not on record, when the change was decided.
+_at(record, field) := clock.instant(record[field]) if {
+	record[field]
+} else := review.decisive
 
 _written_at := clock.instant(change.pull_request.created_at) if {
 	change.pull_request.created_at
@@ -52,7 +60,9 @@ _written_at := clock.instant(change.pull_request.created_at) if {
 
 _deployed_at := change.deploy_started_at if {
 	change.deploy_started_at
-} else := change.effective_at
+} else := change.effective_at if {
+	change.effective_at
+} else := review.decisive
 
 _person(act) := found if {
 	found := people.person(act.system, act.account)
@@ -84,6 +94,14 @@ _unresolved(act) := {
 } if {
 	people.is_erased(act.account)
 } else := {
+	"status": "unknown",
+	"reason": "actor.unresolved",
+	"message": $"{people.label(act.system, act.account)} {act.did} the change, and which of them cannot be told.",
+	"evidence": {act.evidence},
+	"remediation": "Give every person an account of their own.",
+} if {
+	people.is_shared(act.system, act.account)
+} else := {
 	"status": "fail",
 	"reason": "actor.unresolved",
 	"message": $"{act.account} {act.did} the change and belongs to nobody in the directory.",
@@ -112,7 +130,7 @@ _authorised(person, act) if {
 }
 
 _periods(person) := $" ({concat(", ", sort(periods))})" if {
-	periods := {$"{period.from} to {object.get(period, "until", "now")}" | some period in person.authorised}
+	periods := {$"{object.get(period, "from", "an unknown day")} to {object.get(period, "until", "now")}" | some period in person.authorised}
 	count(periods) > 0
 }
 
@@ -144,24 +162,38 @@ problems contains {
 problems contains {
 	"status": "unknown",
 	"reason": "actor.missing",
-	"message": "Nobody is on record who made the change.",
-	"evidence": (change.pointers | {"/change/kind"}),
+	"message": $"Nobody is on record who {deed} the change.",
+	"evidence": change.pointers,
 	"remediation": "Find out who made the change, and record it.",
 } if {
-	count(acts) == 0
-	not change.is_rollback
+	some deed in _anonymous_deeds
 }
+
+_anonymous_deeds contains "wrote" if {
+	not change.gitless
+	not change.is_rollback
+	count(review.contributions) == 0
+}
+
+_anonymous_deeds contains "merged" if {
+	change.pull_request.merged_at
+	not change.pull_request.merged_by
+	not change.pull_request.enqueued_by
+}
+
+_anonymous_deeds contains "made" if deployer.unrecorded
 
 problems contains {
 	"status": "unknown",
 	"reason": "actor.missing",
-	"message": $"Who reviewed the change could not be read: {evidence.gap(evidence.code)}.",
+	"message": $"Who {deed} the change could not be read: {evidence.gap(evidence.code)}.",
 	"evidence": evidence.pointer(evidence.code),
 	"remediation": "Grant the collector the missing permission and evaluate again.",
 } if {
 	change.from_git
 	change.pull_request
-	not evidence.complete(evidence.code, "reviews")
+	some deed, kind in {"reviewed": "reviews", "wrote": "commits"}
+	not evidence.complete(evidence.code, kind)
 }
 
 passed := {

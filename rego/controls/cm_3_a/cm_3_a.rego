@@ -64,7 +64,14 @@ problems contains {
 	"evidence": change.pointers,
 	"remediation": _remedy,
 } if {
-	risk.level != "low"
+	_too_risky
+}
+
+# Without the fit of the procedure the risk cannot be low; high is too high anyway.
+_too_risky if risk.level == "high"
+
+_too_risky if {
+	risk.level == "medium"
 	procedure.fits
 }
 

@@ -37,6 +37,36 @@ problems contains {
 } if {
 	some index, deployment in _images
 	not image.proven(deployment)
+	not image.unread(deployment)
+}
+
+problems contains {
+	"status": "unknown",
+	"reason": "track.image_no_provenance",
+	"message": $"Whether provenance ties image {_image_name(deployment)} to a commit could not be read.",
+	"evidence": {$"/change/deployments/{index}"},
+	"remediation": "Read repository and attestations completely and evaluate again.",
+} if {
+	some index, deployment in _images
+	image.unread(deployment)
+}
+
+problems contains {
+	"status": "unknown",
+	"reason": "track.no_commit",
+	"message": $"Which image went live cannot be told: {evidence.gap("render")}.",
+	"evidence": evidence.pointer("render"),
+	"remediation": "Read the deployments completely and evaluate again.",
+} if {
+	_is_image
+	count(_images) == 0
+	not evidence.complete("render", "deploys")
+}
+
+not_applicable := "No image went live yet." if {
+	_is_image
+	count(_images) == 0
+	evidence.complete("render", "deploys")
 }
 
 _image_name(deployment) := deployment.image.ref if {
@@ -72,6 +102,15 @@ _untracked := {
 	"evidence": {$"/change/deployments/{index}" | some index, _ in change.live},
 	"remediation": "Push the commit to the company's repository and open a pull request for it.",
 } if {
+	some deployment in change.live
+	deployment.on_protected_branch == false
+} else := {
+	"status": "unknown",
+	"reason": "track.no_commit",
+	"message": $"Whether commit {concat(", ", sort(_live_commits))} is in the company's repository is not on record.",
+	"evidence": {$"/change/deployments/{index}" | some index, _ in change.live},
+	"remediation": "Read the branch's commits and evaluate again.",
+} if {
 	count(change.live) > 0
 	not _on_protected_branch
 } else := {
@@ -91,16 +130,29 @@ _on_protected_branch if {
 	}
 }
 
-_live_commits contains change.short(deployment.commit) if some deployment in change.live
+_live_commits contains change.short(object.get(deployment, "commit", "of unknown id")) if some deployment in change.live
 
 _code_complete if {
-	evidence.complete(evidence.code, "commits")
-	evidence.complete(evidence.code, "pushes")
+	every kind in ["commits", "pull_requests", "pushes"] {
+		evidence.complete(evidence.code, kind)
+	}
 }
 
 # --- Platform configuration and access: Git where possible, else an issue -----
 
 _git_expressible if input.change.event.git_expressible == true
+
+problems contains {
+	"status": "unknown",
+	"reason": "track.dashboard_not_in_git",
+	"message": $"Whether the platform can hold in Git what {change.name} set is not on record.",
+	"evidence": (change.pointers | {"/change/kind"}),
+	"remediation": "Find out whether the blueprint can express the setting, and record it.",
+} if {
+	input.change.kind == "platform_config"
+	not _in_git
+	not is_boolean(object.get(input.change, ["event", "git_expressible"], ""))
+}
 
 _in_git if input.change.event.blueprint_commit
 
@@ -139,7 +191,37 @@ problems contains problem if {
 	problem := _no_issue
 }
 
-_no_issue := {
+_no_issue := _no_request if {
+	_no_request
+} else := {
+	"status": "unknown",
+	"reason": "track.no_issue",
+	"message": $"When issue {_issue} was opened is not on record.",
+	"evidence": {"/change/issue"},
+	"remediation": "Read the issue completely and evaluate again.",
+} if {
+	not input.change.issue.created_at
+} else := {
+	"status": "unknown",
+	"reason": "track.no_issue",
+	"message": $"When the change took effect is not on record, so whether issue {_issue} came first cannot be told.",
+	"evidence": {"/change/issue"},
+	"remediation": "Find out when the change was made and evaluate again.",
+} if {
+	change.effect_unread
+} else := {
+	"status": "fail",
+	"reason": "track.no_issue",
+	"message": $"Issue {_issue} was opened at {input.change.issue.created_at}, after {clock.text(_issue_due)}.",
+	"evidence": {"/change/issue"},
+	"remediation": "Open the issue before the change is made.",
+} if {
+	clock.instant(input.change.issue.created_at) > _issue_due
+}
+
+_issue := object.get(input.change.issue, "id", "of unknown id")
+
+_no_request := {
 	"status": "pending",
 	"reason": "track.no_issue",
 	"message": $"{change.name} has no issue yet; in an emergency one may follow until {clock.text(_issue_due)}.",
@@ -167,27 +249,11 @@ _no_issue := {
 	"remediation": "Record what was changed and why in an issue, and have it reviewed; next time before the change.",
 } if {
 	not input.change.issue
-} else := {
-	"status": "fail",
-	"reason": "track.no_issue",
-	"message": $"Issue {input.change.issue.id} was opened at {input.change.issue.created_at}, after the change at {clock.text(change.effective_at)}.",
-	"evidence": {"/change/issue"},
-	"remediation": "Open the issue before the change is made.",
-} if {
-	clock.instant(input.change.issue.created_at) > _issue_due + clock.skew
-} else := {
-	"status": "unknown",
-	"reason": "track.no_issue",
-	"message": $"When issue {input.change.issue.id} was opened is not on record.",
-	"evidence": {"/change/issue"},
-	"remediation": "Read the issue completely and evaluate again.",
-} if {
-	not input.change.issue.created_at
 }
 
 _issue_due := emergency.documentation_due if {
 	classification.type == "emergency"
-} else := change.effective_at
+} else := change.effective_at + clock.skew
 
 # --- Rollback: the build came from a commit -----------------------------------
 
@@ -200,7 +266,12 @@ problems contains {
 } if {
 	change.is_rollback
 	not input.change.rollback.to_commit
-	count(_live_commits) == 0
+	not _rolled_to
+}
+
+_rolled_to if {
+	some deployment in change.live
+	deployment.commit
 }
 
 problems contains {
@@ -216,6 +287,11 @@ problems contains {
 }
 
 passed := {
+	"message": "Every image that went live has provenance that ties it to a commit.",
+	"evidence": {$"/change/deployments/{index}" | some index, _ in _images},
+} if {
+	count(_images) > 0
+} else := {
 	"message": $"{change.name}: the change is a commit of {object.get(input.change, "repository", "the company's repository")}.",
 	"evidence": _tracked_in_git,
 } if {
@@ -225,14 +301,14 @@ passed := {
 	"evidence": {$"/change/deployments/{index}" | some index, _ in change.live},
 } if {
 	not change.gitless
-	count(change.live) > 0
+	_on_protected_branch
 } else := {
 	"message": $"Git holds the setting: commit {change.short(input.change.event.blueprint_commit)}.",
 	"evidence": {"/change/event/blueprint_commit"},
 } if {
 	input.change.event.blueprint_commit
 } else := {
-	"message": $"Git cannot hold the change; issue {input.change.issue.id} of {input.change.issue.created_at} does.",
+	"message": $"Git cannot hold the change; issue {_issue} of {input.change.issue.created_at} does.",
 	"evidence": {"/change/issue"},
 } if {
 	input.change.issue
@@ -241,4 +317,9 @@ passed := {
 	"evidence": {"/change/rollback"},
 } if {
 	input.change.rollback.to_commit
+} else := {
+	"message": $"The rollback returned to commit {concat(", ", sort(_live_commits))}.",
+	"evidence": {$"/change/deployments/{index}" | some index, _ in change.live},
+} if {
+	_rolled_to
 }

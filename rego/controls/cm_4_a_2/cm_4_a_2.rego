@@ -36,16 +36,17 @@ _deadline := emergency.documentation_due if {
 	count(_moments) > 0
 } else := change.effective_at + clock.skew
 
+# The merge is the forge's own time; when it took effect another system says.
 _moments contains change.merged_at
 
-_moments contains change.effective_at
+_moments contains change.effective_at + clock.skew
 
 # record: what was opened for the change: pull request, documenting pull request, issue.
 records contains {"pointer": "/change/pull_request", "name": change.name, "at": clock.instant(change.pull_request.created_at)} if {
 	change.pull_request.created_at
 }
 
-records contains {"pointer": "/change/issue", "name": $"issue {input.change.issue.id}", "at": clock.instant(input.change.issue.created_at)} if {
+records contains {"pointer": "/change/issue", "name": $"issue {object.get(input.change.issue, "id", "of unknown id")}", "at": clock.instant(input.change.issue.created_at)} if {
 	_issue_stands_in
 	input.change.issue.created_at
 }
@@ -63,21 +64,46 @@ _in_time contains record if {
 	record.at <= _deadline
 }
 
+# Nothing took effect yet.
 _in_time contains record if {
-	change.is_open
+	not _deadline
+	not change.effect_unread
+	not change.merge_unread
 	some record in records
 }
 
-# A pull request whose time is not on record: still a pull request from before its merge.
+# A pull request that was merged was opened before its merge, also where the
+# times are not on record.
 _in_time contains {"pointer": "/change/pull_request", "name": change.name} if {
-	change.has_pull_request
-	not change.pull_request.created_at
 	change.pull_request.merged_at
+	not change.pull_request.created_at
+}
+
+_in_time contains {"pointer": "/change/pull_request", "name": change.name} if {
+	change.pull_request.merged_by
+	not change.pull_request.merged_at
 }
 
 problems contains problem if {
 	count(_in_time) == 0
 	problem := _missing
+}
+
+# Records that say not when they were opened.
+_undated contains "/change/pull_request" if {
+	change.has_pull_request
+	not change.pull_request.created_at
+}
+
+_undated contains "/change/issue" if {
+	_issue_stands_in
+	input.change.issue
+	not input.change.issue.created_at
+}
+
+_undated contains "/change/documenting_pull_request" if {
+	input.change.documenting_pull_request
+	not input.change.documenting_pull_request.created_at
 }
 
 _missing := {
@@ -103,17 +129,33 @@ _missing := {
 } else := {
 	"status": "unknown",
 	"reason": "pr.missing",
-	"message": $"Whether a record stands behind {change.name} cannot be told: {evidence.gap(_source)}.",
-	"evidence": evidence.pointer(_source),
+	"message": $"Whether a record stood behind {change.name} in time cannot be told: {concat("; ", sort({evidence.gap(source) | some source in _unread}))}.",
+	"evidence": {pointer | some source in _unread; some pointer in evidence.pointer(source)},
 	"remediation": "Read the source completely and evaluate again.",
 } if {
-	count(records) == 0
-	not evidence.complete(_source, _fact)
+	count(_unread) > 0
+} else := {
+	"status": "unknown",
+	"reason": "pr.missing",
+	"message": $"When the record of {change.name} was opened is not on record.",
+	"evidence": _undated,
+	"remediation": "Read the record completely and evaluate again.",
+} if {
+	count(_undated) > 0
+} else := {
+	"status": "unknown",
+	"reason": "pr.after_the_fact",
+	"message": $"When {change.name} took effect is not on record, so whether its record came first cannot be told.",
+	"evidence": {record.pointer | some record in records},
+	"remediation": "Find out when the change was made and evaluate again.",
+} if {
+	count(records) > 0
+	not _deadline
 } else := {
 	"status": "fail",
 	"reason": "pr.missing",
 	"message": $"{change.name} by {_who} reached production without a pull request or an issue in its place.",
-	"evidence": _pointers,
+	"evidence": change.pointers,
 	"remediation": "Open a pull request that documents the change and have it reviewed; protect the branch against direct pushes.",
 } if {
 	count(records) == 0
@@ -125,13 +167,19 @@ _missing := {
 	"remediation": "Open the record before the change; only an emergency may be documented afterwards.",
 }
 
-_source := evidence.code if {
+# The sources in which a record may be that was not read. A pull request that is
+# on record came too late, whatever other there may be; not so an issue.
+_unread contains evidence.code if {
 	change.from_git
-} else := "issues"
+	not change.has_pull_request
+	not evidence.complete(evidence.code, "pull_requests")
+}
 
-_fact := "description" if {
-	change.from_git
-} else := "records"
+_unread contains "issues" if {
+	_issue_stands_in
+	not input.change.issue
+	not evidence.complete("issues", "records")
+}
 
 _who := input.change.push.actor if {
 	input.change.push.actor
@@ -140,10 +188,6 @@ _who := input.change.push.actor if {
 } else := input.change.deployments[0].user if {
 	input.change.deployments[0].user
 } else := "an unknown actor"
-
-_pointers := change.pointers if {
-	count(change.pointers) > 0
-} else := {"/change"}
 
 passed := {
 	"message": $"{concat(", ", sort([record.name | some record in _in_time]))} was opened in time.",

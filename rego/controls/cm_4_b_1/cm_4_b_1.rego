@@ -13,6 +13,7 @@ import data.lib.change
 import data.lib.clock
 import data.lib.emergency
 import data.lib.evidence
+import data.lib.people
 import data.lib.procedure
 import data.lib.review
 
@@ -23,6 +24,9 @@ required := data.settings.min_approvals
 not_applicable := "An emergency is reviewed afterwards (CM-5.2)." if {
 	classification.type == "emergency"
 	emergency.status == "pass"
+} else := "The pre-approval of the procedure stands for the review, by the setting standard_peer_review." if {
+	classification.type == "standard"
+	data.settings.standard_peer_review == "template"
 }
 
 # While it is open whether there is an emergency, it is open whether the review
@@ -82,9 +86,9 @@ problems contains {
 } if {
 	_judged
 	change.from_git
-	not change.merged_at
+	not _was_merged
 	some index in change.first_live
-	evidence.complete(evidence.code, "reviews")
+	_reviews_read
 }
 
 problems contains {
@@ -96,9 +100,47 @@ problems contains {
 } if {
 	_judged
 	change.from_git
-	not change.merged_at
+	not _was_merged
 	count(change.first_live) > 0
-	not evidence.complete(evidence.code, "reviews")
+	not _reviews_read
+}
+
+_reviews_read if {
+	evidence.complete(evidence.code, "reviews")
+	evidence.complete(evidence.code, "pull_requests")
+}
+
+_was_merged if change.merged_at
+
+_was_merged if change.merge_unread
+
+# Neither open nor merged nor deployed, as far as is known.
+problems contains {
+	"status": "pending",
+	"reason": "rev.unmerged",
+	"message": $"{change.name} was not merged and is not live.",
+	"evidence": change.pointers,
+	"remediation": _ask,
+} if {
+	_judged
+	change.from_git
+	not _was_merged
+	count(change.first_live) == 0
+	evidence.complete("render", "deploys")
+}
+
+problems contains {
+	"status": "unknown",
+	"reason": "rev.incomplete",
+	"message": $"{change.name} was not merged, and whether it is live cannot be told: {evidence.gap("render")}.",
+	"evidence": evidence.pointer("render"),
+	"remediation": "Read the deployments completely and evaluate again.",
+} if {
+	_judged
+	change.from_git
+	not _was_merged
+	count(change.first_live) == 0
+	not evidence.complete("render", "deploys")
 }
 
 # --- Merged: enough approvals, no objection ------------------------------------
@@ -106,7 +148,7 @@ problems contains {
 _merged if {
 	_judged
 	change.from_git
-	change.merged_at
+	_was_merged
 }
 
 _merged if {
@@ -117,7 +159,7 @@ _merged if {
 problems contains {
 	"status": "fail",
 	"reason": "rev.changes_requested_open",
-	"message": $"{statement.account} requested changes at {statement.review.submitted_at}, and the objection stood at the merge.",
+	"message": $"{people.label(review.system, statement.account)} requested changes at {statement.review.submitted_at}, and the objection stood at the merge.",
 	"evidence": {statement.evidence},
 	"remediation": "Resolve the objection with whoever raised it, and have the change reviewed again.",
 } if {
@@ -138,9 +180,15 @@ problems contains {
 	_matters(doubt)
 }
 
-# Missing reviews may always change the verdict. Missing commits can only take
-# approvals away: with too few of them the verdict stands.
+# Missing reviews may always change the verdict. Missing requests can only add
+# approvals: with enough of them it stands. Missing commits can only take approvals
+# away: with too few of them it stands.
 _matters(doubt) if doubt.about == "reviews"
+
+_matters(doubt) if {
+	doubt.about == "approvals"
+	count(review.approvers) < required
+}
 
 _matters(doubt) if {
 	doubt.about == "commits"
@@ -151,7 +199,7 @@ _doubt_evidence(doubt) := evidence.pointer(evidence.code) if {
 	doubt.about == "reviews"
 	change.from_git
 } else := evidence.pointer("issues") if {
-	doubt.about == "reviews"
+	doubt.about == "approvals"
 } else := change.pointers
 
 problems contains {
@@ -162,6 +210,7 @@ problems contains {
 	"remediation": "Read the missing facts and evaluate again.",
 } if {
 	_merged
+	not _reviews_missing
 	count(review.approvers) < required
 	some verdict in review.judged
 	verdict.worth == "unclear"
@@ -177,7 +226,7 @@ _too_few if {
 
 _reviews_missing if {
 	some doubt in review.doubts
-	doubt.about == "reviews"
+	doubt.about in {"reviews", "approvals"}
 }
 
 # A push whose pull request may still be on its way.
@@ -254,7 +303,7 @@ default _by := ""
 problems contains {
 	"status": "fail",
 	"reason": "rev.other_context",
-	"message": $"The rollback returned to {change.short(input.change.rollback.to_commit)}, whose change was {input.change.rollback.target_review}.",
+	"message": $"The rollback returned to {change.short(object.get(input.change.rollback, "to_commit", "a commit"))}, whose change was {input.change.rollback.target_review}.",
 	"evidence": {"/change/rollback"},
 	"remediation": "Return to a build whose change was reviewed, or have that change reviewed.",
 } if {
@@ -288,7 +337,7 @@ problems contains {
 }
 
 passed := {
-	"message": $"The build that the rollback returned to came from a reviewed change.",
+	"message": "The build that the rollback returned to came from a reviewed change.",
 	"evidence": {"/change/rollback"},
 } if {
 	change.is_rollback

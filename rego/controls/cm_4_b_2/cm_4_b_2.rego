@@ -12,6 +12,8 @@ import data.classification
 import data.lib.change
 import data.lib.clock
 import data.lib.emergency
+import data.lib.evidence
+import data.lib.people
 import data.lib.retrospective
 import data.lib.review
 import data.lib.scope
@@ -22,17 +24,21 @@ decisive_at := emergency.review_due if {
 
 not_applicable := "The change is not security-impacting." if {
 	not scope.security_impacting
+	not _files_unread
 } else := "A rollback brings back what was reviewed." if {
 	change.is_rollback
 }
 
+# What files a change touches decides whether it is security-impacting.
+_files_unread if {
+	change.from_git
+	not scope.security_impacting
+	not scope.files_known
+}
+
 _why := concat(", ", sort({effect | some effect in scope.effect_words} | {kind | some kind in scope.kinds; kind == "security_config"}))
 
-_is_security_reviewer(id) if {
-	some person in input.people
-	person.id == id
-	data.settings.security_reviewer_role in person.roles
-}
+_is_security_reviewer(id) if data.settings.security_reviewer_role in people.record[id].roles
 
 _enough(ids) if count(ids) >= data.settings.security_approvals
 
@@ -54,6 +60,7 @@ problems contains {
 	"remediation": "Ask a designated security reviewer for a review.",
 } if {
 	change.is_open
+	not _files_unread
 	not _enough(review.approvers)
 }
 
@@ -66,13 +73,42 @@ problems contains {
 	"due_at": emergency.review_due,
 } if {
 	not change.is_open
+	not _files_unread
 	classification.type == "emergency"
 	not _enough(_reviewers)
 	not clock.passed(emergency.review_due)
 }
 
+problems contains {
+	"status": "unknown",
+	"reason": "sec.no_security_reviewer",
+	"message": $"Whether the change is security-impacting cannot be told: its files were not read completely ({evidence.gap(evidence.code)}).",
+	"evidence": evidence.pointer(evidence.code),
+	"remediation": "Read the changed files completely and evaluate again.",
+} if {
+	_files_unread
+	not _enough(review.approvers)
+}
+
+problems contains {
+	"status": "unknown",
+	"reason": "rev.incomplete",
+	"message": "Whether a retrospective review completed the scrutiny of the security-impacting emergency could not be read.",
+	"evidence": (evidence.pointer("attestations") | evidence.pointer("issues")),
+	"remediation": "Read the records completely and evaluate again.",
+} if {
+	_failed
+	_retrospective_unread
+}
+
+_retrospective_unread if {
+	classification.type == "emergency"
+	retrospective.unread
+}
+
 _failed if {
 	not change.is_open
+	not _files_unread
 	not _enough(_reviewers)
 	not _is_pending_emergency
 }
@@ -90,15 +126,27 @@ problems contains {
 	"remediation": "Read the missing facts and evaluate again.",
 } if {
 	not change.is_open
+	not _files_unread
 	not _is_pending_emergency
 	some doubt in review.doubts
 	_matters(doubt)
 }
 
 _matters(doubt) if {
-	doubt.about == "reviews"
+	doubt.about in {"reviews", "approvals"}
 	not _enough(_reviewers)
 }
+
+# A review that was not read may withdraw an approval, not the retrospective review.
+_matters(doubt) if {
+	doubt.about == "reviews"
+	_enough(_reviewers)
+	not _enough(_retrospective)
+}
+
+_retrospective := retrospective.reviewers if {
+	classification.type == "emergency"
+} else := set()
 
 _matters(doubt) if {
 	doubt.about == "commits"
@@ -120,7 +168,7 @@ problems contains {
 
 _reviews_readable if {
 	every doubt in review.doubts {
-		doubt.about != "reviews"
+		not doubt.about in {"reviews", "approvals"}
 	}
 }
 
@@ -134,6 +182,7 @@ problems contains {
 	_failed
 	not _enough(_reviewers | review.possible_approvers)
 	_reviews_readable
+	not _retrospective_unread
 }
 
 _reason := "sec.single_approval" if {

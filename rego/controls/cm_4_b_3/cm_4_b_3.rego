@@ -27,6 +27,7 @@ not_applicable := "Nothing was merged." if {
 	change.from_git
 	classification.type != "emergency"
 	not change.merged_at
+	not change.merge_unread
 }
 
 _rules := input.change.branch_protection
@@ -47,6 +48,20 @@ problems contains {
 	input.change.push
 	not change.has_pull_request
 	not change.in_flight
+	evidence.complete(evidence.code, "pull_requests")
+}
+
+problems contains {
+	"status": "unknown",
+	"reason": "prot.bypassed",
+	"message": $"Whether {change.name} went around the protections cannot be told, because its pull request may not have been read: {evidence.gap(evidence.code)}.",
+	"evidence": evidence.pointer(evidence.code),
+	"remediation": "Read the repository completely and evaluate again.",
+} if {
+	input.change.push
+	not change.has_pull_request
+	not change.in_flight
+	not evidence.complete(evidence.code, "pull_requests")
 }
 
 problems contains {
@@ -133,7 +148,11 @@ problems contains {
 	"remediation": "Read the branch protection completely and evaluate again.",
 } if {
 	change.has_pull_request
-	some key, field in {"required_approvals": "how many approvals were required", "applies_to_admins": "whether they applied to administrators"}
+	some key, field in {
+		"required_approvals": "how many approvals were required",
+		"applies_to_admins": "whether they applied to administrators",
+		"bypassed": "whether somebody bypassed them",
+	}
 	_rules
 	object.get(_rules, key, "absent") == "absent"
 }
@@ -151,9 +170,32 @@ problems contains {
 	last.lowered
 }
 
-_events contains {"at": clock.instant(event.at), "index": index, "lowered": _lowers(event)} if {
+_events contains {"at": _event_at(event), "index": index, "lowered": _lowers(event)} if {
 	some index, event in input.change.protection_events
 	is_boolean(_lowers(event))
+}
+
+_event_at(event) := clock.instant([event[field] |
+	some field in ["at", "occurred_at", "created_at", "timestamp"]
+	is_string(event[field])
+][0])
+
+# A lowering whose time is not on record may have been in force at the merge.
+problems contains {
+	"status": "unknown",
+	"reason": "prot.toggled",
+	"message": "The protections were lowered, and whether that was in force at the merge is not on record.",
+	"evidence": {$"/change/protection_events/{index}"},
+	"remediation": "Find out when the protections were lowered and restored, and evaluate again.",
+} if {
+	some index, event in input.change.protection_events
+	_lowers(event) == true
+	not _placed(event)
+}
+
+_placed(event) if {
+	_event_at(event)
+	change.merged_at
 }
 
 _last_event := ranked[count(ranked) - 1][2] if {
@@ -187,6 +229,20 @@ _lowers(event) := false if {
 	event.after.applies_to_admins == false
 } else := false if {
 	event.after.required_approvals > 0
+}
+
+# Worth knowing, no violation: approvals may outlive what they approved.
+observations contains {
+	"reason": reason,
+	"message": $"{object.get(input.change, "base_branch", "The branch")} {text}.",
+	"evidence": {$"/change/branch_protection/{key}"},
+} if {
+	not not_applicable
+	some key, [reason, text] in {
+		"dismiss_stale_reviews": ["prot.stale_kept", "keeps approvals when further commits are pushed"],
+		"require_last_push_approval": ["prot.last_push", "does not demand an approval of the last push by somebody else"],
+	}
+	_rules[key] == false
 }
 
 passed := {

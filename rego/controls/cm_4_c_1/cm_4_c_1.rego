@@ -55,7 +55,10 @@ decisive_at := limit if {
 	limit
 } else := clock.now
 
-_waiting if not limit
+_waiting if {
+	not limit
+	not change.effect_unread
+}
 
 _waiting if {
 	_is_emergency
@@ -110,15 +113,22 @@ _bound := limit if {
 
 _last[name] := index if {
 	some name in required
-	ranked := sort([[clock.instant(check.completed_at), index] |
+	ranked := sort([[clock.instant(check.completed_at), _weight(check), index] |
 		some index, check in _runs
 		check.name == name
 		check.conclusion
 		_over_in_time(check)
 	])
 	count(ranked) > 0
-	index := ranked[count(ranked) - 1][1]
+	index := ranked[count(ranked) - 1][2]
 }
+
+# Of two runs that were over in the same second the one that did not succeed counts.
+_is_success(check) := lower(check.conclusion) == "success"
+
+_weight(check) := 0 if _is_success(check)
+
+_weight(check) := 1 if not _is_success(check)
 
 _succeeded contains name if {
 	some name, index in _last
@@ -136,11 +146,42 @@ _status := "pending" if {
 } else := "unknown" if {
 	not evidence.complete(evidence.code, "tests")
 } else := "unknown" if {
+	change.effect_unread
+} else := "fail"
+
+# What is not on record of a check may be the success that is missing; and without
+# the start of the deployment an earlier success may have been the last.
+_status_of(name) := "unknown" if {
+	_status == "fail"
+	some check in input.change.checks
+	check.name == name
+	_is_vague(check)
+} else := "unknown" if {
+	_status == "fail"
+	_start_unread
+	some check in _runs
+	check.name == name
+	_is_success(check)
+	_over_in_time(check)
+} else := _status
+
+_is_vague(check) if {
+	lower(object.get(check, "conclusion", "success")) == "success"
+	some field in ["sha", "completed_at"]
+	not check[field]
+	_may_be_ours(check)
+}
+
+_may_be_ours(check) if not check.sha
+
+_may_be_ours(check) if check.sha in _tested_shas
+
+_start_unread if {
 	not _is_emergency
 	change.from_git
 	count(change.live) > 0
 	not change.deploy_started_at
-} else := "fail"
+}
 
 _due := {"due_at": limit} if {
 	_is_emergency
@@ -201,7 +242,7 @@ _elsewhere(name) := {change.short(check.sha) |
 
 problems contains object.union(
 	{
-		"status": _status,
+		"status": _status_of(name),
 		"reason": fault.reason,
 		"message": $"The tests do not cover what was deployed: {fault.text}.",
 		"evidence": fault.evidence,
@@ -211,12 +252,12 @@ problems contains object.union(
 ) if {
 	change.from_git
 	not change.is_rollback
-	some fault in _faults
+	some name, fault in _faults
 }
 
 problems contains object.union(
 	{
-		"status": _status,
+		"status": _status_of_nothing,
 		"reason": _nothing_ran.reason,
 		"message": _nothing_ran.message,
 		"evidence": _nothing_ran.evidence,
@@ -229,9 +270,15 @@ problems contains object.union(
 	count(required) == 0
 }
 
+_status_of_nothing := "unknown" if {
+	_status == "fail"
+	some check in input.change.checks
+	_is_vague(check)
+} else := _status
+
 _nothing_ran := {
 	"reason": "test.other_revision",
-	"message": $"Tests ran on {concat(", ", sort({change.short(check.sha) | some check in input.change.checks}))}, but not on {_shas}.",
+	"message": $"Tests ran on {concat(", ", sort({change.short(object.get(check, "sha", "an unknown commit")) | some check in input.change.checks}))}, but not on {_shas}.",
 	"evidence": {$"/change/checks/{index}" | some index, _ in input.change.checks},
 } if {
 	count(input.change.checks) > 0
@@ -271,11 +318,31 @@ problems contains {
 	"evidence": {$"/change/deployments/{index}" | some index in change.first_live},
 	"remediation": "Read the deployment completely and evaluate again.",
 } if {
+	_start_unread
+	_all_succeeded
+}
+
+# Deployments that were not read: one may have started before the tests ended.
+problems contains {
+	"status": "unknown",
+	"reason": "test.after_deploy",
+	"message": $"Whether the tests came before the deployment cannot be told: {evidence.gap("render")}.",
+	"evidence": evidence.pointer("render"),
+	"remediation": "Read the deployments completely and evaluate again.",
+} if {
 	change.from_git
 	not _is_emergency
+	not _effective_at_merge
+	change.effect_unread
 	_all_succeeded
-	count(change.live) > 0
-	not change.deploy_started_at
+	not _before_merge
+}
+
+# What was over before the merge came before any deployment of what was merged.
+_before_merge if {
+	every name in required {
+		clock.instant(_runs[_last[name]].completed_at) <= change.merged_at
+	}
 }
 
 # --- AI behaviour: an evaluation run on the same content -----------------------
@@ -289,9 +356,9 @@ _evaluated contains $"/change/checks/{index}" if {
 
 _evaluated contains $"/change/validations/{index}" if {
 	change.gitless
+	not change.effect_unread
 	some index, validation in input.change.validations
-	regex.match(`eval|red.?team|guardrail`, lower(object.get(validation, "kind", "")))
-	lower(validation.result) in data.settings.checks.passing_results
+	_is_evaluation_run(validation)
 	clock.instant(validation.at) <= _bound
 }
 
@@ -317,9 +384,27 @@ _content := _shas if {
 _evaluation_status := "unknown" if {
 	change.gitless
 	not evidence.complete("attestations", "validations")
+} else := "unknown" if {
+	change.gitless
+	change.effect_unread
+} else := "unknown" if {
+	change.gitless
+	some validation in input.change.validations
+	_is_evaluation_run(validation)
+	not validation.at
 } else := "fail" if {
 	change.gitless
+} else := "unknown" if {
+	_status == "fail"
+	some check in input.change.checks
+	_is_evaluation(check.name)
+	_is_vague(check)
 } else := _status
+
+_is_evaluation_run(validation) if {
+	regex.match(`eval|red.?team|guardrail`, lower(object.get(validation, "kind", "")))
+	lower(validation.result) in data.settings.checks.passing_results
+}
 
 _ai_evidence := {$"/change/files/{index}" |
 	some index, file in scope.deployable

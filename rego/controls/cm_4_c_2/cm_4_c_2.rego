@@ -43,15 +43,44 @@ _staged[index] := deployment if {
 	deployment.live_at
 }
 
+# Live in staging at a time, or with a commit, that is not on record; or live in
+# production since nobody knows when.
+_perhaps_staged[index] := deployment if {
+	some index, deployment in change.preproduction
+	deployment.commit in _contents
+	not deployment.live_at
+	lower(deployment.status) in change.live_statuses
+}
+
+_perhaps_staged[index] := deployment if {
+	some index, deployment in change.preproduction
+	not deployment.commit
+	deployment.live_at
+}
+
+_perhaps_staged[index] := deployment if {
+	some index, deployment in _staged
+	not limit
+	change.effect_unread
+}
+
 _in_time contains index if {
 	some index, deployment in _staged
 	limit
 	clock.instant(deployment.live_at) <= limit
 }
 
+# Without a deployment to production, or before the content could be deployed.
 _in_time contains index if {
 	some index, _ in _staged
 	not limit
+	not change.effect_unread
+}
+
+_in_time contains index if {
+	some index, deployment in _staged
+	not limit
+	clock.instant(deployment.live_at) <= change.merged_at
 }
 
 _remedy := "Deploy the merged revision to staging or a preview environment before production."
@@ -69,6 +98,7 @@ _missing := {
 	"remediation": _remedy,
 } if {
 	count(change.live) == 0
+	not change.effect_unread
 } else := {
 	"status": "unknown",
 	"reason": "stg.missing",
@@ -77,6 +107,14 @@ _missing := {
 	"remediation": "Read the deployments completely and evaluate again.",
 } if {
 	not evidence.complete("render", "deploys")
+} else := {
+	"status": "unknown",
+	"reason": "stg.late",
+	"message": "Staging ran the content, and whether before production is not on record.",
+	"evidence": {$"/change/deployments/{index}" | some index, _ in _perhaps_staged},
+	"remediation": "Read the deployments completely and evaluate again.",
+} if {
+	count(_perhaps_staged) > 0
 } else := {
 	"status": "fail",
 	"reason": "stg.late",
@@ -88,7 +126,7 @@ _missing := {
 } else := {
 	"status": "fail",
 	"reason": "stg.other_revision",
-	"message": $"Before production, staging ran {concat(", ", sort({change.short(deployment.commit) | some deployment in change.preproduction}))}, not the content of {change.name}.",
+	"message": $"Before production, staging ran {concat(", ", sort({change.short(staged.commit) | some staged in change.preproduction}))}, not the content of {change.name}.",
 	"evidence": {$"/change/deployments/{index}" | some index, _ in change.preproduction},
 	"remediation": _remedy,
 } if {

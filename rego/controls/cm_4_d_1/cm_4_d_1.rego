@@ -34,7 +34,7 @@ _principals := {"api", "rest_api", "deploy_hook"}
 problems contains {
 	"status": "fail",
 	"reason": "dep.off_branch",
-	"message": $"{_who(deployment)} deployed {change.short(object.get(deployment, "commit", "a commit"))} to production at {object.get(deployment, "started_at", deployment.live_at)}, which is not on the protected branch.",
+	"message": $"{_who(deployment)} deployed {change.short(object.get(deployment, "commit", "a commit"))} to production at {_time(deployment)}, which is not on the protected branch.",
 	"evidence": {$"/change/deployments/{index}"},
 	"remediation": "Merge the commit through a pull request, and deploy from the protected branch.",
 } if {
@@ -66,12 +66,25 @@ problems contains {
 	some index, deployment in change.live
 	_is_image(deployment)
 	not image.proven(deployment)
+	not image.unread(deployment)
+}
+
+problems contains {
+	"status": "unknown",
+	"reason": "dep.no_provenance",
+	"message": $"Whether image {object.get(deployment, ["image", "ref"], "of unknown name")} came from the pipeline could not be read.",
+	"evidence": {$"/change/deployments/{index}"},
+	"remediation": "Read repository and attestations completely and evaluate again.",
+} if {
+	some index, deployment in change.live
+	_is_image(deployment)
+	image.unread(deployment)
 }
 
 problems contains {
 	"status": "unknown",
 	"reason": "dep.unknown_trigger",
-	"message": $"What triggered the deployment at {object.get(deployment, "started_at", deployment.live_at)} is not known ({object.get(deployment, "trigger", "no trigger on record")}).",
+	"message": $"What triggered the deployment at {_time(deployment)} is not known ({object.get(deployment, "trigger", "no trigger on record")}).",
 	"evidence": {$"/change/deployments/{index}"},
 	"remediation": "Register the deploy hook or API principal with its owner, or find out who deployed.",
 } if {
@@ -88,6 +101,10 @@ problems contains {
 } if {
 	not evidence.complete("render", "deploys")
 }
+
+_time(deployment) := deployment.started_at if {
+	deployment.started_at
+} else := object.get(deployment, "live_at", "an unknown time")
 
 _is_explained(deployment) if deployment.trigger in _known
 

@@ -13,10 +13,12 @@ import data.lib.change
 import data.lib.clock
 import data.lib.deployer
 import data.lib.emergency
+import data.lib.evidence
 import data.lib.grant
 import data.lib.procedure
 import data.lib.retrospective
 import data.lib.review
+import data.lib.scope
 import data.risk
 
 decisive_at := change.deploy_started_at if {
@@ -25,7 +27,35 @@ decisive_at := change.deploy_started_at if {
 	change.effective_at
 } else := clock.now
 
-not_applicable := "The risk is not high." if risk.level != "high"
+not_applicable := "The risk is not high." if {
+	risk.level != "high"
+	not _risk_unread
+}
+
+# What files a change touches decides how risky it is.
+_risk_unread if {
+	risk.level != "high"
+	change.from_git
+	not scope.files_known
+}
+
+problems contains {
+	"status": "unknown",
+	"reason": "sod.risk_unknown",
+	"message": $"Whether the risk is high cannot be told: the changed files were not read completely ({evidence.gap(evidence.code)}).",
+	"evidence": evidence.pointer(evidence.code),
+	"remediation": "Read the changed files completely and evaluate again.",
+} if {
+	_risk_unread
+	not _safe
+}
+
+# Somebody else approved, whatever the risk.
+_safe if {
+	_took_effect
+	_enough
+	count(review.doubts) == 0
+}
 
 _is_emergency if classification.type == "emergency"
 
@@ -37,7 +67,15 @@ _approvers := review.approvers | retrospective.reviewers if {
 } else := review.approvers
 
 # Whoever nobody can name is at most one of the approvers each.
-_strangers := deployer.unresolved | {$"deployment {index}" | some index in deployer.anonymous}
+_strangers := (deployer.unresolved | {$"deployment {index}" | some index in deployer.anonymous}) | _unread
+
+_unread contains "whoever made it" if deployer.unrecorded
+
+_unread contains "whoever deployed it" if {
+	change.from_git
+	change.effect_unread
+	count(change.live) == 0
+}
 
 _enough if count(_others) > count(_strangers)
 
@@ -51,6 +89,9 @@ _evidence := ({verdict.evidence | some verdict in review.judged} | {act.evidence
 
 _took_effect if change.effective_at
 
+# It may have, as far as is known.
+_took_effect if change.effect_unread
+
 problems contains {
 	"status": "pending",
 	"reason": "sod.no_approver",
@@ -59,6 +100,7 @@ problems contains {
 	"remediation": $"Let somebody other than the sole approver deploy{_so_far}.",
 } if {
 	not _took_effect
+	not _risk_unread
 }
 
 _so_far := $" (approved so far by {_names(review.approvers)})" if {
@@ -74,6 +116,7 @@ problems contains {
 	"due_at": emergency.review_due,
 } if {
 	_took_effect
+	not _risk_unread
 	_is_emergency
 	not _enough
 	not clock.passed(emergency.review_due)
@@ -81,6 +124,7 @@ problems contains {
 
 _final if {
 	_took_effect
+	not _risk_unread
 	not _enough
 	not _may_still_pass
 }
@@ -93,16 +137,22 @@ _may_still_pass if {
 # Approvals that were not read, or that may count.
 _approvals_unclear if {
 	some doubt in review.doubts
-	doubt.about == "reviews"
+	doubt.about in {"reviews", "approvals"}
+}
+
+_approvals_unclear if {
+	_is_emergency
+	retrospective.unread
 }
 
 _approvals_unclear if {
 	count((review.approvers | review.possible_approvers) - deployer.persons) > count(_strangers)
 }
 
+# Who approved what a rollback returned to is another change's record.
 _approvals_unclear if {
 	change.is_rollback
-	procedure.rollback_review == "unknown"
+	procedure.rollback_review != "bad"
 }
 
 problems contains {
@@ -116,8 +166,9 @@ problems contains {
 	_approvals_unclear
 }
 
-# With every approval by a known independent person it does not matter who wrote
-# commits that were not read; with too few it does not either.
+# Enough approvals may shrink: by authors or objections that were not read. Requests
+# that were not read can only add to them, and no review takes back the
+# retrospective one.
 problems contains {
 	"status": "unknown",
 	"reason": "rev.incomplete",
@@ -126,8 +177,22 @@ problems contains {
 	"remediation": "Read the missing facts and evaluate again.",
 } if {
 	_took_effect
+	not _risk_unread
 	_enough
 	some doubt in review.doubts
+	_may_shrink(doubt)
+}
+
+_may_shrink(doubt) if doubt.about == "commits"
+
+_may_shrink(doubt) if {
+	doubt.about == "reviews"
+	not _retrospective_enough
+}
+
+_retrospective_enough if {
+	_is_emergency
+	count(retrospective.reviewers - deployer.persons) > count(_strangers)
 }
 
 problems contains {
@@ -182,6 +247,7 @@ problems contains {
 	"remediation": "Revoke the grant, and have grant and change reviewed by somebody else.",
 } if {
 	_took_effect
+	risk.level == "high"
 	some fault in grant.unapproved
 }
 

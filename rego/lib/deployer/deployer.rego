@@ -31,6 +31,11 @@ acts contains {"account": input.change.event.actor, "system": review.system, "ev
 	input.change.event.actor
 }
 
+acts contains {"account": input.change.event.actor, "system": object.get(input.change.event, "system", "render"), "evidence": "/change/event/actor"} if {
+	change.is_rollback
+	input.change.event.actor
+}
+
 acts contains {"account": deployment.user, "system": "render", "evidence": $"/change/deployments/{index}"} if {
 	change.is_rollback
 	some index, deployment in change.production
@@ -43,8 +48,15 @@ _merge_act := {"account": change.pull_request.enqueued_by, "system": review.syst
 	change.pull_request.enqueued_by
 } else := {"account": change.pull_request.merged_by, "system": review.system, "evidence": "/change/pull_request/merged_by"} if {
 	change.pull_request.merged_by
+	not _is_queue(change.pull_request.merged_by)
 } else := {"account": input.change.push.actor, "system": review.system, "evidence": "/change/push/actor"} if {
 	input.change.push.actor
+}
+
+# A merge queue acts for somebody; without the record of whom, nobody is known.
+_is_queue(account) if {
+	people.is_system(review.system, account)
+	contains(lower(account), "merge-queue")
 }
 
 # people behind the acts; machines act for nobody.
@@ -55,12 +67,15 @@ persons contains person.id if {
 }
 
 # An agent with the right to deploy acts for its owner (controls 4.4).
-persons contains person.owner if {
+persons contains _owner(person) if {
 	some act in acts
 	person := person_of(act)
 	person.kind == "agent"
-	person.owner
 }
+
+_owner(person) := people.member(person.owner).id if {
+	people.member(person.owner)
+} else := person.owner
 
 person_of(act) := found if {
 	found := people.person(act.system, act.account)
@@ -76,6 +91,12 @@ unresolved contains act.account if {
 	not people.is_system(act.system, act.account)
 }
 
+unresolved contains act.account if {
+	some act in acts
+	person_of(act).kind == "agent"
+	not person_of(act).owner
+}
+
 # Live deployments that say neither who nor what triggered them.
 anonymous contains index if {
 	change.from_git
@@ -83,6 +104,17 @@ anonymous contains index if {
 	deployment := change.live[index]
 	not deployment.user
 	not _explained(deployment)
+}
+
+# unrecorded: a change outside Git, or a rollback, that names nobody who made it.
+unrecorded if {
+	change.gitless
+	count(acts) == 0
+}
+
+unrecorded if {
+	change.is_rollback
+	count(acts) == 0
 }
 
 # A hook or an API call that is registered is automation; otherwise somebody did

@@ -33,7 +33,21 @@ _issue_in_time if {
 
 _issue_in_time if {
 	classification.type != "emergency"
+	not change.effect_unread
 	clock.instant(input.change.issue.created_at) <= decisive + clock.skew
+}
+
+# time_unread: a record is there, but whether it was in time cannot be told.
+time_unread if {
+	_issue_counts
+	input.change.issue.body
+	not input.change.issue.created_at
+}
+
+time_unread if {
+	not change.from_git
+	input.change.issue.body
+	change.effect_unread
 }
 
 # Documentation of a normal change is judged at the merge or application.
@@ -53,11 +67,14 @@ content(text) := left if {
 }
 
 _stripped(text) := trim_space(no_labels) if {
-	no_comments := regex.replace(text, `(?s)<!--.*?(-->|$)`, "")
+	no_comments := regex.replace(replace(text, "\r", ""), `(?s)<!--.*?(-->|$)`, "")
 	no_headings := regex.replace(no_comments, `(?m)^[ \t]*#{1,6}([ \t].*)?$`, "")
 
+	# A box that nobody ticked says nothing.
+	no_boxes := regex.replace(no_headings, `(?m)^[ \t>]*[*+-] \[ \].*$`, "")
+
 	# "- Availability:" with nothing behind it is a heading, too.
-	no_labels := regex.replace(no_headings, `(?m)^[ \t>*+-]*[A-Za-z][A-Za-z ()/&]{0,40}[*_]*:[*_]*[ \t]*$`, "")
+	no_labels := regex.replace(no_boxes, `(?m)^[ \t>*+-]*[A-Za-z][A-Za-z ()/&]{0,40}[*_]*:[*_]*[ \t]*$`, "")
 }
 
 # reasoned: content that is more than "none", for what a level cannot answer.
@@ -124,6 +141,8 @@ status := "pending" if {
 	change.in_flight
 } else := "unknown" if {
 	not readable
+} else := "unknown" if {
+	time_unread
 } else := "fail"
 
 readable if {
@@ -146,6 +165,7 @@ readable if {
 
 due := {"due_at": emergency.documentation_due} if {
 	classification.type == "emergency"
+	status == "pending"
 } else := {"due_at": change.settled_at} if {
 	status == "pending"
 	not change.is_open

@@ -16,6 +16,21 @@ declared if {
 	lower(label) in {"change:emergency", "emergency"}
 }
 
+# An incident that was under way and whose record names the commit declares it
+# where nobody declared anything else.
+declared if {
+	not input.change.declared.type
+	count(_labelled) == 0
+	some candidate in _naming
+	count(_faults(candidate.record)) == 0
+	count(_doubts(candidate.record)) == 0
+}
+
+_labelled contains label if {
+	some label in change.pull_request.labels
+	startswith(lower(label), "change:")
+}
+
 # When the change acted: in production or, before that, at the merge.
 decisive := change.effective_at if {
 	change.effective_at
@@ -30,11 +45,30 @@ documentation_due := decisive + window
 
 # The incident, vulnerability, misconfiguration or alert that the change answers:
 # the one linked to it, or one whose record names its commit.
-trigger := input.change.emergency_trigger if {
-	input.change.emergency_trigger
-} else := input.change.concurrent_incidents[_first_named]
+trigger := _chosen.record
 
-_first_named := min([index | some index, incident in input.change.concurrent_incidents; _names_commit(incident)])
+trigger_pointer := _chosen.pointer
+
+_candidates contains {"record": input.change.emergency_trigger, "pointer": "/change/emergency_trigger", "linked": 0} if {
+	input.change.emergency_trigger
+}
+
+_candidates contains candidate if some candidate in _naming
+
+_naming contains {"record": incident, "pointer": $"/change/concurrent_incidents/{index}", "linked": 1} if {
+	some index, incident in input.change.concurrent_incidents
+	_names_commit(incident)
+}
+
+# Of several the one that justifies the change best, whatever their order.
+_chosen := ranked[0][5] if {
+	ranked := sort([[
+		count(_faults(candidate.record)), count(_doubts(candidate.record)), candidate.linked,
+		object.get(candidate.record, "started_at", ""), object.get(candidate.record, "id", ""), candidate,
+	] |
+		some candidate in _candidates
+	])
+}
 
 _names_commit(incident) if incident.mentions_commit == true
 
@@ -55,44 +89,53 @@ _is_ours(sha) if {
 	startswith(ours, lower(sha))
 }
 
-trigger_pointer := "/change/emergency_trigger" if {
-	input.change.emergency_trigger
-} else := $"/change/concurrent_incidents/{_first_named}"
-
 kinds := {"incident", "vulnerability", "misconfiguration", "alert"}
 
 # faults: why the trigger does not justify the change.
-faults contains {"reason": "em.trigger_after", "text": $"{_label} started only at {trigger.started_at}, after the change at {clock.text(decisive)}"} if {
-	clock.instant(trigger.started_at) > decisive + clock.skew
+faults contains fault if some fault in _faults(trigger)
+
+_faults(record) := {fault |
+	some fault in [
+		_started_after(record), _resolved_before(record), _recorded_late(record), _no_ground(record),
+	]
+	fault.reason
 }
 
-faults contains {"reason": "em.trigger_resolved_before", "text": $"{_label} was resolved at {trigger.resolved_at}, before the change at {clock.text(decisive)}"} if {
-	clock.instant(trigger.resolved_at) < decisive - clock.skew
-}
+_started_after(record) := {"reason": "em.trigger_after", "text": $"{_label(record)} started only at {record.started_at}, after the change at {clock.text(decisive)}"} if {
+	clock.instant(record.started_at) > decisive + clock.skew
+} else := {}
 
-faults contains {"reason": "em.recorded_late", "text": $"{_label} was recorded at {trigger.recorded_at}, later than {clock.text(documentation_due)}"} if {
-	clock.instant(trigger.recorded_at) > documentation_due
-}
+_resolved_before(record) := {"reason": "em.trigger_resolved_before", "text": $"{_label(record)} was resolved at {record.resolved_at}, before the change at {clock.text(decisive)}"} if {
+	clock.instant(record.resolved_at) < decisive - clock.skew
+} else := {}
 
-faults contains {"reason": "em.no_trigger", "text": $"{_label} is a {trigger.kind}, which is no ground for an emergency"} if {
-	trigger.kind
-	not trigger.kind in kinds
-}
+_recorded_late(record) := {"reason": "em.recorded_late", "text": $"{_label(record)} was recorded at {record.recorded_at}, later than {clock.text(documentation_due)}"} if {
+	clock.instant(record.recorded_at) > documentation_due
+} else := {}
+
+_no_ground(record) := {"reason": "em.no_trigger", "text": $"{_label(record)} is a {record.kind}, which is no ground for an emergency"} if {
+	record.kind
+	not lower(record.kind) in kinds
+} else := {}
 
 faults contains {"reason": "em.recorded_late", "text": $"the emergency was declared at {input.change.declared.at}, later than {clock.text(documentation_due)}"} if {
 	clock.instant(input.change.declared.at) > documentation_due
 }
 
 # doubts: what would have to be known of the trigger.
-doubts contains $"{_label} has no {field} on record" if {
+doubts contains doubt if some doubt in _doubts(trigger)
+
+doubts contains "when the change took effect is not on record" if {
 	trigger
-	some field in ["started_at", "recorded_at"]
-	not trigger[field]
+	change.effect_unread
 }
 
-_label := trigger.id if {
-	trigger.id
-} else := "the trigger"
+_doubts(record) := {$"{_label(record)} has no {field} on record" |
+	some field in ["kind", "started_at", "recorded_at"]
+	not record[field]
+}
+
+_label(record) := object.get(record, "id", "the trigger")
 
 # status of CM-3.C, undefined where no emergency was declared.
 status := "fail" if {

@@ -8,6 +8,7 @@ package lib.evidence
 facts := {
 	"reviews": {"review", "reviews", "pull_request_reviews"},
 	"commits": {"commit", "commits", "commit_list", "co_authors"},
+	"pull_requests": {"pull_request", "pull_requests"},
 	"files": {"file", "files", "diff", "patch", "patches"},
 	"tests": {"check", "checks", "check_runs", "status", "statuses", "commit_statuses", "workflow_runs", "check_suites"},
 	"description": {"pull_request", "pull_requests", "body", "body_history", "description", "pull_request_body"},
@@ -33,15 +34,19 @@ code := "git" if {
 
 # complete: every fact of this kind was read from the source. A missing fact
 # that this policy cannot name may be any of them.
-complete(source, _) if input.sources[source].status == "complete"
-
 complete(source, kind) if {
-	input.sources[source].status == "incomplete"
-	count(_missing(source)) > 0
+	_says_enough(source)
 	every name in _missing(source) {
 		_known(name)
 		not name in facts[kind]
 	}
+}
+
+_says_enough(source) if input.sources[source].status == "complete"
+
+_says_enough(source) if {
+	input.sources[source].status == "incomplete"
+	count(_missing(source)) > 0
 }
 
 _missing(source) := {lower(replace(name, "-", "_")) | some name in input.sources[source].missing}
@@ -54,7 +59,7 @@ _known(name) if {
 # gap says in words what could not be read.
 gap(source) := $"{source} is not a source that was read" if not input.sources[source]
 
-gap(source) := concat("", [source, " is ", entry.status, _names(entry), _why(entry)]) if {
+gap(source) := concat("", [source, " is ", object.get(entry, "status", "of unknown state"), _names(entry), _why(entry)]) if {
 	entry := input.sources[source]
 }
 
@@ -62,7 +67,7 @@ _names(entry) := $" (missing: {concat(", ", entry.missing)})" if count(entry.mis
 
 default _names(_) := ""
 
-_why(entry) := $": {entry.reason}"
+_why(entry) := $": {entry.reason}" if entry.reason
 
 default _why(_) := ""
 

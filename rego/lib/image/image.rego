@@ -4,6 +4,8 @@
 # scope: package
 package lib.image
 
+import data.lib.evidence
+
 # proven: provenance names the commit that the image was built from.
 proven(deployment) if {
 	is_string(deployment.image.provenance)
@@ -17,4 +19,15 @@ proven(deployment) if {
 	not deployment.image.provenance.verified == false
 	some field in ["commit", "git_commit", "revision", "sha", "source_commit"]
 	deployment.image.provenance[field]
+}
+
+# unread: no provenance is on record where one may be that was not read.
+unread(deployment) if {
+	object.get(deployment, ["image", "provenance"], "absent") == "absent"
+	not _sources_complete
+}
+
+_sources_complete if {
+	evidence.complete(evidence.code, "commits")
+	evidence.complete("attestations", "validations")
 }

@@ -15,28 +15,53 @@ by_account[system][account] contains person.id if {
 	account := lower(written)
 }
 
+# record: what the directory says of a person. Somebody listed twice, say with two
+# periods of engagement, is one person.
+record[id] := found if {
+	some id, entries in _entries
+	ranked := sort([entry | some entry in entries])
+	found := object.union(ranked[0], {
+		"authorised": [period | some entry in ranked; some period in entry.authorised],
+		"roles": [role | some entry in ranked; some role in entry.roles],
+	})
+}
+
+_entries[person.id] contains person if some person in input.people
+
 _anywhere[account] contains id if {
 	some system
 	some account, ids in by_account[system]
 	some id in ids
 }
 
-_ids contains person.id if some person in input.people
-
 # matches: the ids of everybody whom an account may name. A login belongs to its
 # system alone; an e-mail address names the same person everywhere.
 matches(system, account) := found if {
 	found := by_account[system][lower(account)]
 } else := found if {
-	contains(account, "@")
-	found := _anywhere[lower(account)]
+	found := _anywhere[_address(account)]
+} else := found if {
+	found := by_account.github[_login(account)]
+} else := found if {
+	system == "git"
+	found := by_account.github[lower(account)]
 } else := found if {
 	not system in _code_systems
 	found := _anywhere[lower(account)]
 } else := {account} if {
 	not system in _code_systems
-	account in _ids
+	record[account]
 } else := set()
+
+# _address is the e-mail address that an account is or, in "Name <address>", has.
+_address(account) := lower(regex.find_all_string_submatch_n(`<([^<>]+@[^<>]+)>`, account, 1)[0][1]) if {
+	contains(account, "<")
+} else := lower(account) if {
+	contains(account, "@")
+}
+
+# _login is the login inside the address that GitHub lends those who hide theirs.
+_login(account) := regex.find_all_string_submatch_n(`^(?:[0-9]+\+)?([^@+]+)@users\.noreply\.github\.com$`, _address(account), 1)[0][1]
 
 _code_systems := {"github", "git"}
 
@@ -45,20 +70,19 @@ person(system, account) := found if {
 	ids := matches(system, account)
 	count(ids) == 1
 	some id in ids
-	some found in input.people
-	found.id == id
+	found := record[id]
 }
+
+# is_shared: several persons use the account. Who of them acted cannot be told.
+is_shared(system, account) if count(matches(system, account)) > 1
 
 resolved(system, account) if person(system, account).id
 
 # member is the person whom a record names by id or by any account.
 member(name) := found if {
-	some found in input.people
-	found.id == name
-	count(_named(name)) == 1
+	found := record[name]
+	count({name} | object.get(_anywhere, lower(name), set())) == 1
 } else := person("directory", name)
-
-_named(name) := {found.id | some found in input.people; found.id == name} | object.get(_anywhere, lower(name), set())
 
 humans := {"employee", "contractor"}
 
@@ -77,6 +101,8 @@ is_system(system, account) if {
 
 # is_tool: a tool named in a trailer, not a person (controls 4.4).
 is_tool(account) if lower(account) in data.settings.tool_accounts
+
+is_tool(account) if _address(account) in data.settings.tool_accounts
 
 # authorised: the person may act in the system at that instant (controls 1.3, A14).
 authorised(person, system, at) if {
@@ -101,6 +127,8 @@ _covers(period, _) if not period.systems
 
 _covers(period, system) if system in period.systems
 
+_covers(period, "git") if "github" in period.systems
+
 _covers(period, _) if count(period.systems) == 0
 
 _covers(period, _) if "all" in period.systems
@@ -119,4 +147,6 @@ label(system, account) := account if {
 	lower(found.id) == lower(account)
 } else := $"{person(system, account).id} ({account})" if {
 	resolved(system, account)
+} else := $"{account} (shared by {concat(", ", sort(matches(system, account)))})" if {
+	is_shared(system, account)
 } else := $"{account} (not in the directory)"

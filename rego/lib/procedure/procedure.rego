@@ -52,18 +52,20 @@ doubts contains doubt if {
 doubts contains {"reason": "std.paths", "text": "the list of changed files is not complete", "evidence": evidence.pointer(evidence.code)} if {
 	id != "STD-ROLLBACK"
 	change.from_git
-	not _files_complete
+	not scope.files_known
 }
 
 doubts contains {"reason": "std.paths", "text": "no changed file is on record", "evidence": ["/change"]} if {
 	change.from_git
-	_files_complete
+	scope.files_known
 	count(object.get(input.change, "files", [])) == 0
 }
 
-_files_complete if {
-	evidence.complete(evidence.code, "files")
-	not input.change.files_truncated == true
+doubts contains {"reason": "std.bounds", "text": "no changed setting is on record", "evidence": ["/change"]} if {
+	id == "STD-CONFIG"
+	count(_config_changes) == 0
+	count(_config_obstacles) == 0
+	count(_config_doubts) == 0
 }
 
 # fits: the content meets every condition of the procedure, whether or not the
@@ -87,7 +89,7 @@ _dependency_obstacles contains {"reason": "std.paths", "text": $"{file.path} is 
 	not scope.matches(file.path, data.settings.paths.manifests)
 }
 
-_dependency_obstacles contains {"reason": "std.major", "text": $"{update.name} goes from {update.from} to {update.to}: {_jump(update)}", "evidence": [$"/change/dependency_updates/{index}"]} if {
+_dependency_obstacles contains {"reason": "std.major", "text": $"{update.name} goes from {object.get(update, "from", "an unknown version")} to {object.get(update, "to", "an unknown version")}: {_jump(update)}", "evidence": [$"/change/dependency_updates/{index}"]} if {
 	some index, update in input.change.dependency_updates
 	_jump(update)
 }
@@ -121,6 +123,26 @@ _is_new(update) if update.source_changed == true
 _is_new(update) if update.install_script == true
 
 _is_new(update) if update.update in {"new", "added"}
+
+# A lockfile that takes a package from another host than before, and a manifest
+# that gains a script to run at installation.
+_dependency_obstacles contains {"reason": "std.new_dependency", "text": $"{file.path} takes packages from {concat(", ", sort(hosts))}", "evidence": [$"/change/files/{index}"]} if {
+	some index, file in input.change.files
+	hosts := _hosts(file, "+") - _hosts(file, "-")
+	count(hosts) > 0
+}
+
+_dependency_obstacles contains {"reason": "std.new_dependency", "text": $"{file.path} gains an installation script", "evidence": [$"/change/files/{index}"]} if {
+	some index, file in input.change.files
+	some line in split(file.patch, "\n")
+	regex.match(`^\+\s*"((pre|post)?install|prepare|hasInstallScript)"\s*:`, line)
+}
+
+_hosts(file, sign) := {found[1] |
+	some line in split(object.get(file, "patch", ""), "\n")
+	startswith(line, sign)
+	some found in regex.find_all_string_submatch_n(`(?i)resolved"?:?\s+"?[a-z+]+://([^/"\s]+)`, line, -1)
+}
 
 _version(text) := numbers if {
 	found := regex.find_all_string_submatch_n(`^[^0-9]*([0-9]+)\.([0-9]+)`, text, 1)
@@ -271,10 +293,11 @@ doubts contains {"reason": "std.risk", "text": "how the change behind the build 
 
 # rollback_review is how the review of the target's own change ended.
 rollback_review := "good" if {
-	lower(input.change.rollback.target_review) in {"compliant", "compliant_with_waiver", "pass"}
-} else := "unknown" if {
-	lower(object.get(input.change, ["rollback", "target_review"], "unknown")) in {"unknown", "pending"}
-} else := "bad"
+	lower(input.change.rollback.target_review) in {"compliant", "compliant_with_waiver", "pass", "passed", "approved", "reviewed"}
+} else := "bad" if {
+	regex.match(`^(non|not|un|no$|none|never|fail|missing|reject|bad)`, lower(input.change.rollback.target_review))
+	not startswith(lower(input.change.rollback.target_review), "unknown")
+} else := "unknown"
 
 # lapse says why the pre-approval was not in force at that instant. A rollback
 # needs no registration: policy 4.e provides for it.
@@ -295,10 +318,12 @@ _approval_complete if {
 	input.change.procedure.approved_at
 }
 
-# A pre-approval without an end is valid for twelve months.
-approved_until := clock.instant(input.change.procedure.approved_until) if {
-	input.change.procedure.approved_until
-} else := clock.instant(input.change.procedure.approved_at) + (data.settings.procedure_max_days * clock.day)
+# A pre-approval is valid for twelve months at most, whatever end it has.
+approved_until := min(_ends)
+
+_ends contains clock.instant(input.change.procedure.approved_until)
+
+_ends contains clock.instant(input.change.procedure.approved_at) + (data.settings.procedure_max_days * clock.day)
 
 # When the procedure has to be in force: when the change was applied.
 decisive := change.merged_at if {

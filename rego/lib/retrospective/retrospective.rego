@@ -7,12 +7,24 @@ package lib.retrospective
 import data.lib.clock
 import data.lib.deployer
 import data.lib.emergency
+import data.lib.evidence
 import data.lib.people
 import data.lib.review
 
 record := input.change.retrospective_review
 
 completed_at := clock.instant(record.completed_at)
+
+# unread: no review is on record where one may be that was not read.
+unread if {
+	not record
+	not evidence.complete("attestations", "validations")
+}
+
+unread if {
+	not record
+	not evidence.complete("issues", "records")
+}
 
 # A review is done once it has a date that has come and a decision.
 done if {
@@ -32,7 +44,9 @@ late_by := completed_at - emergency.review_due if completed_at > emergency.revie
 person := people.member(record.reviewer)
 
 # dependence says why the reviewer is not independent.
-dependence := $"{record.reviewer} is not in the directory" if {
+dependence := "the reviewer is not on record" if {
+	not record.reviewer
+} else := $"{record.reviewer} is not in the directory" if {
 	not person
 } else := $"{record.reviewer} is no human" if {
 	not people.is_human(person)
@@ -48,6 +62,7 @@ dependence := $"{record.reviewer} is not in the directory" if {
 reviewers contains person.id if {
 	done
 	accepted
+	completed_at >= emergency.decisive - clock.skew
 	not late_by
 	not dependence
 }

@@ -15,12 +15,24 @@ import data.lib.people
 # bring nothing of their own, and whoever clicked the button wrote nothing.
 content_commits[index] := commit if {
 	some index, commit in change.pull_request.commits
+	not _may_be_update_merge(commit)
+}
+
+# Whether somebody resolved conflicts in them is not on record.
+_unclear_merges contains commit if {
+	some commit in change.pull_request.commits
+	_may_be_update_merge(commit)
 	not _is_update_merge(commit)
 }
 
 _is_update_merge(commit) if {
 	commit.merge_from_base == true
 	commit.conflicts == false
+}
+
+_may_be_update_merge(commit) if {
+	commit.merge_from_base == true
+	not commit.conflicts == true
 }
 
 # contributions: every account that had a part in the content, with the reason
@@ -108,6 +120,12 @@ authors[id] contains contribution.reason if {
 	id := person_of(contribution.account).id
 }
 
+# possible_authors: persons who are authors if a merge turns out to hold content.
+possible_authors contains person_of(commit[field]).id if {
+	some commit in _unclear_merges
+	some field in ["author", "committer"]
+}
+
 # Contributors whom the directory cannot name.
 unresolved_authors contains contribution.account if {
 	some contribution in _counted
@@ -117,9 +135,7 @@ unresolved_authors contains contribution.account if {
 # Agents among the authors; each acts for a person who must be known.
 agents contains id if {
 	some id, _ in _machine_authors
-	some person in input.people
-	person.id == id
-	person.kind == "agent"
+	people.record[id].kind == "agent"
 }
 
 _machine_authors[id] contains account if {
@@ -157,12 +173,33 @@ decisive := change.applied_at if {
 	change.applied_at
 } else := change.merged_at if {
 	change.merged_at
+} else := change.deploy_started_at if {
+	change.deploying_unmerged
+	change.deploy_started_at
+} else := change.first_live_at if {
+	change.deploying_unmerged
+	change.first_live_at
 } else := clock.now
 
-# statements: what reviewers said until the merge. Comments say nothing.
-statements contains statement if {
+# The words by which sources call what a reviewer said. Comments say nothing.
+_state_of := {
+	"APPROVED": "APPROVED", "APPROVE": "APPROVED",
+	"CHANGES_REQUESTED": "CHANGES_REQUESTED", "REQUEST_CHANGES": "CHANGES_REQUESTED",
+	"DISMISSED": "DISMISSED",
+}
+
+# opinions: the reviews that say something, index -> review with its state spelt
+# as everywhere else.
+opinions[index] := object.union(review, {
+	"state": _state_of[upper(review.state)],
+	"user": object.get(review, "user", "somebody not on record"),
+}) if {
 	some index, review in change.pull_request.reviews
-	review.state in {"APPROVED", "CHANGES_REQUESTED", "DISMISSED"}
+}
+
+# statements: what reviewers said until the merge.
+statements contains statement if {
+	some index, review in opinions
 	at := clock.instant(review.submitted_at)
 	at <= decisive
 	statement := {
@@ -223,6 +260,7 @@ _is_outsider(account) if {
 judged[owner] := verdict if {
 	some owner, statement in standing
 	statement.state != "CHANGES_REQUESTED"
+	not _gitless_verdicts[owner].worth == "full"
 	verdict := object.union(_worth(owner, statement), {
 		"label": people.label(system, statement.account),
 		"owner": owner,
@@ -231,9 +269,45 @@ judged[owner] := verdict if {
 	})
 }
 
+# An approval without a time may have come too late.
 judged[owner] := verdict if {
-	not change.from_git
+	some owner in {_owner(review.user) | some review in _undated; review.state == "APPROVED"}
+	not standing[owner]
+	not _gitless_verdicts[owner].worth == "full"
+	index := min({index | some index, review in _undated; _owner(review.user) == owner})
+	review := _undated[index]
+	verdict := object.union(_timeless(owner, review.user), {
+		"label": people.label(system, review.user),
+		"owner": owner,
+		"at": decisive,
+		"evidence": $"/change/pull_request/reviews/{index}",
+	})
+}
+
+_undated[index] := review if {
+	some index, review in opinions
+	not review.submitted_at
+}
+
+_timeless(owner, account) := _identity_fault(account, decisive) if {
+	_identity_fault(account, decisive).reason in {"rev.bot", "actor.unresolved"}
+} else := _part_in_it(owner) if {
+	_part_in_it(owner)
+} else := {"worth": "unclear", "reason": "rev.incomplete", "why": "has no time on record"}
+
+judged[owner] := verdict if {
 	some owner, verdict in _gitless_verdicts
+	_speaks_for(owner, verdict)
+}
+
+# Somebody may have approved request and pull request: what counts, counts.
+_speaks_for(_, verdict) if verdict.worth == "full"
+
+_speaks_for(owner, _) if {
+	not standing[owner]
+	every review in _undated {
+		_owner(review.user) != owner
+	}
 }
 
 _worth(owner, statement) := {"worth": "none", "reason": "rev.dismissed", "why": "was dismissed before the merge"} if {
@@ -252,6 +326,8 @@ _worth(owner, statement) := {"worth": "none", "reason": "rev.dismissed", "why": 
 	not statement.review.permission
 } else := {"worth": "unclear", "reason": "rev.incomplete", "why": _revision_doubt(statement.review)} if {
 	_revision_doubt(statement.review)
+} else := {"worth": "unclear", "reason": "rev.incomplete", "why": "comes from whoever merged the base branch, and whether conflicts were resolved is not on record"} if {
+	owner in possible_authors
 } else := {"worth": "full"}
 
 # _identity_fault says why an account is no independent, authorised human.
@@ -261,6 +337,9 @@ _identity_fault(account, at) := {"worth": "unclear", "reason": "rev.incomplete",
 } else := {"worth": "unclear", "reason": "actor.unresolved", "why": "is what is left of a deleted account"} if {
 	not person_of(account)
 	people.is_erased(account)
+} else := {"worth": "unclear", "reason": "actor.unresolved", "why": "comes from an account that several persons use"} if {
+	not person_of(account)
+	people.is_shared(system, account)
 } else := {"worth": "none", "reason": "rev.not_authorised", "why": "is not in the directory"} if {
 	not person_of(account)
 } else := {"worth": "none", "reason": "rev.bot", "why": "is no human"} if {
@@ -303,44 +382,92 @@ _covers_head(sha) if sha == change.pull_request.head_sha
 _covers_head(sha) if sha in change.pull_request.patch_equivalent_shas
 
 _covers_head(sha) if {
-	some index, commit in change.pull_request.commits
-	commit.sha == sha
-	every later, other in change.pull_request.commits {
-		_harmless(later, index, other)
+	_is_listed(sha)
+	_commits_whole
+	every commit in object.get(_later, sha, set()) {
+		_is_update_merge(commit)
 	}
-	_ends_at_head
-}
-
-_harmless(later, index, _) if later <= index
-
-_harmless(_, _, other) if _is_update_merge(other)
-
-_ends_at_head if {
-	commits := change.pull_request.commits
-	commits[count(commits) - 1].sha == change.pull_request.head_sha
-}
-
-_may_cover_head(sha) if {
-	some index, commit in change.pull_request.commits
-	commit.sha == sha
-	every later, other in change.pull_request.commits {
-		_perhaps_harmless(later, index, other)
-	}
-	_ends_at_head
 }
 
 _may_cover_head(_) if not change.pull_request.head_sha
 
-_perhaps_harmless(later, index, _) if later <= index
+_may_cover_head(sha) if {
+	_is_listed(sha)
+	every commit in object.get(_later, sha, set()) {
+		_may_be_update_merge(commit)
+	}
+}
 
-_perhaps_harmless(_, _, other) if {
-	other.merge_from_base == true
-	not other.conflicts == true
+# What came between the approved commit and the head was not read.
+_may_cover_head(sha) if {
+	not _is_listed(sha)
+	not _commits_read
+}
+
+_is_listed(sha) if {
+	some commit in change.pull_request.commits
+	commit.sha == sha
+}
+
+_commits_read if {
+	evidence.complete(evidence.code, "commits")
+	count(change.pull_request.commits) > 0
+	not change.pull_request.commit_count > count(change.pull_request.commits)
+	not _list_cut
+}
+
+# The list reaches up to the head.
+_commits_whole if {
+	_parents_known
+	_is_listed(change.pull_request.head_sha)
+}
+
+_commits_whole if {
+	commits := change.pull_request.commits
+	commits[count(commits) - 1].sha == change.pull_request.head_sha
+}
+
+# _later: sha -> the commits that came after it: by parentage where every commit
+# names its parents, else by their order in the list; the head came last.
+_later[commit.sha] contains other if {
+	some commit in change.pull_request.commits
+	_parents_known
+	some other in change.pull_request.commits
+	not other.sha in graph.reachable(_parents, {commit.sha})
+}
+
+_later[commit.sha] contains other if {
+	some index, commit in change.pull_request.commits
+	not _parents_known
+	some later, other in change.pull_request.commits
+	later > index
+	other.sha != commit.sha
+}
+
+_later[commit.sha] contains head if {
+	some commit in change.pull_request.commits
+	some head in change.pull_request.commits
+	head.sha == change.pull_request.head_sha
+	head.sha != commit.sha
+}
+
+_parents_known if {
+	every commit in change.pull_request.commits {
+		count(commit.parents) > 0
+	}
+}
+
+_parents[commit.sha] := commit.parents if some commit in change.pull_request.commits
+
+# GitHub cuts the list of a pull request's commits.
+_list_cut if {
+	not change.pull_request.commit_count
+	count(change.pull_request.commits) >= 250
 }
 
 # Approvals that came after the merge.
 late contains {"label": people.label(system, review.user), "at": review.submitted_at, "evidence": $"/change/pull_request/reviews/{index}"} if {
-	some index, review in change.pull_request.reviews
+	some index, review in opinions
 	review.state == "APPROVED"
 	clock.instant(review.submitted_at) > decisive
 }
@@ -369,6 +496,31 @@ _gitless_verdicts[owner] := verdict if {
 	})
 }
 
+# An approval without a time may have come too late.
+_gitless_verdicts[owner] := verdict if {
+	change.gitless
+	some owner in {_member_owner(approval.by) | some approval in input.change.issue.approvals; not approval.at}
+	every approval in input.change.issue.approvals {
+		_other_or_undated(approval, owner)
+	}
+	index := min({index | some index, approval in input.change.issue.approvals; _member_owner(approval.by) == owner})
+	approval := input.change.issue.approvals[index]
+	verdict := object.union(_undated_worth(owner, approval.by), {
+		"label": people.label(system, approval.by),
+		"owner": owner,
+		"at": decisive,
+		"evidence": $"/change/issue/approvals/{index}",
+	})
+}
+
+_other_or_undated(approval, owner) if _member_owner(approval.by) != owner
+
+_other_or_undated(approval, _) if not approval.at
+
+_undated_worth(owner, _) := _part_in_it(owner) if {
+	_part_in_it(owner)
+} else := {"worth": "unclear", "reason": "rev.incomplete", "why": "has no time on record"}
+
 _member_owner(name) := people.member(name).id if {
 	people.member(name)
 } else := concat(":", ["account", lower(name)])
@@ -376,6 +528,9 @@ _member_owner(name) := people.member(name).id if {
 _gitless_worth(owner, name, at) := {"worth": "unclear", "reason": "rev.incomplete", "why": "cannot be resolved to a person, because the directory was not read completely"} if {
 	not people.member(name)
 	not people.directory_complete
+} else := {"worth": "unclear", "reason": "actor.unresolved", "why": "comes from an account that several persons use"} if {
+	not people.member(name)
+	people.is_shared("directory", name)
 } else := {"worth": "none", "reason": "rev.not_authorised", "why": "is not in the directory"} if {
 	not people.member(name)
 } else := {"worth": "none", "reason": "rev.bot", "why": "is no human"} if {
@@ -394,8 +549,8 @@ possible_approvers := {owner | some owner, verdict in judged; verdict.worth == "
 # --- What is not known ------------------------------------------------------
 
 # doubts: facts that could change the verdict and were not read. reviews: an
-# approval or an objection may be missing; commits: an approver may turn out to
-# be an author.
+# approval or an objection may be missing; approvals: there may be more of them;
+# commits: an approval may turn out to be an author's, or to have come too late.
 doubts contains {"reason": "rev.incomplete", "text": $"the reviews could not be read: {evidence.gap(evidence.code)}", "about": "reviews"} if {
 	change.from_git
 	not evidence.complete(evidence.code, "reviews")
@@ -405,6 +560,28 @@ doubts contains {"reason": "rev.incomplete", "text": $"the commits could not be 
 	change.from_git
 	not evidence.complete(evidence.code, "commits")
 }
+
+doubts contains {"reason": "rev.incomplete", "text": $"whether there is a pull request could not be read: {evidence.gap(evidence.code)}", "about": "reviews"} if {
+	change.from_git
+	not change.has_pull_request
+	not evidence.complete(evidence.code, "pull_requests")
+}
+
+doubts contains {"reason": "rev.incomplete", "text": $"when {review.user} {_said[review.state]} is not on record", "about": "reviews"} if {
+	some review in _undated
+	review.state != "APPROVED"
+}
+
+doubts contains {"reason": "rev.incomplete", "text": $"{statement.account}'s review was dismissed after the merge, and whether it had been an objection is not on record", "about": "reviews"} if {
+	some statement in standing
+	statement.state == "UNCLEAR"
+}
+
+doubts contains {"reason": "rev.incomplete", "text": "when the change was applied or merged is not on record", "about": "commits"} if {
+	_moment_unread
+}
+
+doubts contains {"reason": "rev.incomplete", "text": "the forge cuts its list at 250 commits", "about": "commits"} if _list_cut
 
 doubts contains {"reason": "rev.incomplete", "text": $"the pull request has {change.pull_request.commit_count} commits and only {count(change.pull_request.commits)} were read", "about": "commits"} if {
 	change.pull_request.commit_count > count(change.pull_request.commits)
@@ -422,10 +599,24 @@ doubts contains {"reason": "rev.incomplete", "text": $"who stands behind {concat
 
 doubts contains {"reason": "rev.operator", "text": $"nobody is on record who steered {concat(", ", sort([agent | some agent in agents]))}", "about": "commits"} if operator_unknown
 
-doubts contains {"reason": "rev.incomplete", "text": $"the request could not be read: {evidence.gap("issues")}", "about": "reviews"} if {
+doubts contains {"reason": "rev.incomplete", "text": $"the request could not be read: {evidence.gap("issues")}", "about": "approvals"} if {
 	change.gitless
 	not evidence.complete("issues", "records")
 }
+
+_moment_unread if {
+	change.gitless
+	not change.applied_at
+}
+
+_moment_unread if change.merge_unread
+
+_moment_unread if {
+	change.deploying_unmerged
+	not change.first_live_at
+}
+
+_said := {"CHANGES_REQUESTED": "requested changes", "DISMISSED": "was dismissed"}
 
 # names lists labels for a sentence.
 names(verdicts) := concat(", ", sort([verdict.label | some verdict in verdicts]))

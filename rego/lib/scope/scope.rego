@@ -5,6 +5,7 @@
 package lib.scope
 
 import data.lib.change
+import data.lib.evidence
 
 # matches: some glob of the list matches the path, without case. A leading slash
 # anchors at the root; otherwise any folder may come before.
@@ -21,8 +22,21 @@ _anchored(pattern) := concat("", ["**/", pattern]) if not startswith(pattern, "/
 # come first: prompts/x.md is no documentation.
 deployable[index] := file if {
 	some index, file in input.change.files
-	_is_deployable(file.path)
+	some path in _paths(file)
+	_is_deployable(path)
 }
+
+# _paths: where the file is and, when it was moved, where it was.
+_paths(file) := {object.get(file, "path", "a file of unknown path")} | {path | path := file.previous_path}
+
+# files_known: every changed file is on record. The forge cuts long lists.
+files_known if {
+	evidence.complete(evidence.code, "files")
+	not input.change.files_truncated == true
+	count(object.get(input.change, "files", [])) < _list_limit
+}
+
+_list_limit := 3000
 
 _is_deployable(path) if not matches(path, data.settings.paths.not_deployed)
 
@@ -40,15 +54,19 @@ _test_files := ["tests/**", "**/__tests__/**", "*_test.go", "*_test.py", "test_*
 
 # Only files that never reach production changed, and that is known.
 only_undeployed if {
+	files_known
 	count(input.change.files) > 0
 	count(deployable) == 0
 }
 
 only_static if {
+	files_known
 	count(deployable) > 0
 	every file in deployable {
-		matches(file.path, data.settings.paths.static)
-		not _is_agent_behaviour(file.path)
+		every path in _paths(file) {
+			matches(path, data.settings.paths.static)
+			not _is_agent_behaviour(path)
+		}
 	}
 }
 
@@ -56,8 +74,9 @@ only_static if {
 _file_scopes[index] := found if {
 	some index, file in deployable
 	found := {kind |
+		some path in _paths(file)
 		some kind, globs in data.settings.scopes
-		_has_scope(kind, file.path, globs)
+		_has_scope(kind, path, globs)
 	}
 }
 
@@ -84,7 +103,14 @@ kinds contains "application" if {
 	count(object.get(input.change, ["event", "scopes"], [])) == 0
 }
 
-kinds contains _kind_of(word) if some word in input.change.event.scopes
+kinds contains kind if {
+	some word in input.change.event.scopes
+	some kind, pattern in _scope_words
+	regex.match(pattern, lower(word))
+}
+
+# A tool, model or guardrail of an agent is AI behaviour, wherever it is kept.
+kinds contains "ai_orchestration" if "H5" in lines
 
 kinds contains kind if {
 	some row in _event_rows
@@ -103,15 +129,14 @@ kinds contains "third_party_integration" if {
 	update.new == true
 }
 
-_kind_of(word) := "security_config" if contains(word, "security")
-
-_kind_of(word) := "ai_orchestration" if regex.match(`^(ai|llm|agent|prompt)`, word)
-
-_kind_of(word) := "infrastructure" if startswith(word, "infra")
-
-_kind_of(word) := "third_party_integration" if regex.match(`(third|integration|vendor)`, word)
-
-_kind_of(word) := "application" if startswith(word, "app")
+# The words by which a source may call a scope kind.
+_scope_words := {
+	"security_config": `(security|^iam$|^tls$|^network$|^access)`,
+	"ai_orchestration": `^(ai|llm|agent|prompt)`,
+	"infrastructure": `^(infra|cloud)`,
+	"third_party_integration": `(third|integration|vendor)`,
+	"application": `^app`,
+}
 
 # effects: what the change does, each with the pointer that shows it.
 effects contains {"effect": effect, "evidence": $"/change/files/{index}"} if {
@@ -130,7 +155,7 @@ effects contains {"effect": row.effect, "evidence": $"/change/files/{index}"} if
 	some index, file in deployable
 	file.previous_path
 	some row in data.settings.effects
-	_row_matches(row, object.union(file, {"path": file.previous_path}))
+	_row_matches(row, object.union(file, {"path": file.previous_path, "status": "removed"}))
 }
 
 effects contains {"effect": effect, "evidence": "/change/event"} if {
@@ -200,7 +225,7 @@ _keys_hold(row) if not row.keys
 
 _keys_hold(row) if {
 	some key in event_keys
-	regex.match(row.keys, key)
+	regex.match(row.keys, upper(key))
 }
 
 # The keys an event touched: as listed or, for environment variables, as its
@@ -234,7 +259,14 @@ lines := {found.line | some found in risk_lines}
 # the control plane, third parties with write access.
 security_impacting if "security_config" in kinds
 
-security_impacting if count(lines & {"H1", "H2", "H6", "H7"}) > 0
+security_impacting if count(lines & {"H1", "H2", "H6"}) > 0
+
+# Of third parties those with write access: what only receives data changes nothing.
+security_impacting if {
+	some found in risk_lines
+	found.line == "H7"
+	not regex.match(`(^|_)data(_|$)`, found.effect)
+}
 
 security_impacting if {
 	some found in risk_lines
@@ -253,10 +285,13 @@ is_ai if "ai_orchestration" in kinds
 # Only the control plane of the repository changed: nothing that a deployment
 # carries.
 only_control_plane if {
+	files_known
 	count(deployable) > 0
 	every file in deployable {
 		some row in data.settings.effects
 		row.effect == "control_plane"
-		matches(file.path, row.paths)
+		every path in _paths(file) {
+			matches(path, row.paths)
+		}
 	}
 }
