@@ -8,6 +8,7 @@
 #   remediation: Protect the environment, give everybody an account of their own, and reduce the number of administrators.
 package controls.cm_4_d_2
 
+import data.lib.change
 import data.lib.clock
 import data.lib.evidence
 
@@ -17,7 +18,7 @@ _posture := input.posture
 
 not_applicable := "The environment does not serve production." if {
 	_posture.environment
-	regex.match(`(^|[^a-z])(staging|preview|preprod|testing|test|development|dev|qa|sandbox)([^a-z]|$)`, lower(_posture.environment))
+	change.is_preproduction_name(_posture.environment)
 } else := "The subject is a service; access is judged at its environment." if {
 	_posture.service
 	not _speaks_of_access

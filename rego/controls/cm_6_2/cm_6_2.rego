@@ -168,6 +168,12 @@ _words contains _finding.severity
 
 _words contains item.severity if some item in _finding.severity_history
 
+# A rating that says no severity may have been any.
+_words contains "critical" if {
+	some item in _finding.severity_history
+	not item.severity
+}
+
 _settled_at := remediated_at if {
 	remediated_at
 } else := clock.now

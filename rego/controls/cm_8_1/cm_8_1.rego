@@ -8,6 +8,7 @@
 #   remediation: Set up the missing health check, error tracking or alert route.
 package controls.cm_8_1
 
+import data.lib.change
 import data.lib.clock
 
 decisive_at := clock.now
@@ -19,7 +20,7 @@ not_applicable := "The subject is no service." if not _posture.service
 not_applicable := "The service does not serve production." if {
 	_posture.service
 	_posture.environment
-	regex.match(`(^|[^a-z])(staging|preview|preprod|testing|test|development|dev|qa|sandbox)([^a-z]|$)`, lower(_posture.environment))
+	change.is_preproduction_name(_posture.environment)
 }
 
 _parts := {"health_check": "health check", "error_tracking": "error tracking", "alert_route": "alert route"}
