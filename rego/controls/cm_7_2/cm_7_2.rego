@@ -147,7 +147,7 @@ _unapproved := {
 } else := {
 	"status": "fail",
 	"reason": "acc.grant_unapproved",
-	"message": $"Nobody independent had approved the grant ({object.get(input.change.event, "detail", change.name)}) before it was made{_at}.",
+	"message": $"Nobody independent had approved the grant ({object.get(input.change, ["event", "detail"], change.name)}) before it was made{_at}.",
 	"evidence": (change.pointers | {verdict.evidence | some verdict in review.judged}),
 	"remediation": "Revoke the grant, or have it approved by somebody who neither asked for it nor gains by it.",
 }
@@ -160,7 +160,7 @@ _unclear if count(review.possible_approvers) > 0
 
 _unclear if {
 	some doubt in review.doubts
-	doubt.about == "reviews"
+	doubt.about in {"approvals", "reviews"}
 }
 
 problems contains {
