@@ -90,7 +90,7 @@ func catalogueParts(data map[string]any) [][]string {
 }
 
 // reservedParts are the catalogue's own; no bundle beside it may be named so.
-var reservedParts = []string{"clauses", "controls", "policy"}
+var reservedParts = []string{"clauses", "controls", "frameworks", "policy"}
 
 func readControl(row any) (Control, error) {
 	var control Control

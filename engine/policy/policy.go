@@ -51,6 +51,8 @@ type Policy struct {
 	query    rego.PreparedEvalQuery
 	ref      engine.PolicyRef
 	settings map[string]any
+	defaults map[string]any // of the bundle
+	given    map[string]any // what the settings say
 	controls []Control
 	index    map[string]Control // by id
 	timeout  time.Duration
@@ -88,7 +90,7 @@ func (b *built) policy(ctx context.Context, options Options) (*Policy, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Policy{settings: b.settings, timeout: options.Timeout, index: map[string]Control{}}
+	p := &Policy{settings: b.settings, defaults: b.defaults, given: b.given, timeout: options.Timeout, index: map[string]Control{}}
 	if p.timeout <= 0 {
 		p.timeout = DefaultTimeout
 	}
@@ -142,7 +144,10 @@ type built struct {
 	layer
 	store    storage.Store
 	settings map[string]any
+	defaults map[string]any // of the bundle
+	given    map[string]any // what the settings say
 	digest   string
+	compiled *ast.Compiler // by compile
 }
 
 // build parses sources and lays each over those before it.
@@ -165,7 +170,7 @@ func build(sources []source, settings []byte) (*built, error) {
 		return nil, err
 	}
 	defaults, _ := joined.data["settings"].(map[string]any)
-	effective, err := applySettings(defaults, settings)
+	effective, given, err := applySettings(defaults, settings)
 	if err != nil {
 		return nil, err
 	}
@@ -173,21 +178,23 @@ func build(sources []source, settings []byte) (*built, error) {
 	// Values are read by every evaluation and never written: keep them in the
 	// form in which rules read them.
 	store := inmem.NewFromObjectWithOpts(joined.data, inmem.OptReturnASTValuesOnRead(true))
-	return &built{layer: joined, store: store, settings: effective, digest: digest(files)}, nil
+	return &built{layer: joined, store: store, settings: effective, defaults: defaults, given: given, digest: digest(files)}, nil
 }
 
 // compile checks all modules together, strictly, against the data they will see.
-func (b *built) compile(ctx context.Context) (compiler *ast.Compiler, err error) {
-	err = storage.Txn(ctx, b.store, storage.TransactionParams{}, func(txn storage.Transaction) error {
-		if compiler, err = b.compiler(ctx, txn); err != nil {
+func (b *built) compile(ctx context.Context) (*ast.Compiler, error) {
+	err := storage.Txn(ctx, b.store, storage.TransactionParams{}, func(txn storage.Transaction) error {
+		compiler, err := b.compiler(ctx, txn)
+		if err != nil {
 			return err
 		}
 		if compiler.Compile(b.modules); compiler.Failed() {
 			return &CompileError{Errors: compiler.Errors}
 		}
+		b.compiled = compiler
 		return nil
 	})
-	return compiler, err
+	return b.compiled, err
 }
 
 // compiler is set up to compile against the data of a transaction.

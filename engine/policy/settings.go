@@ -26,13 +26,13 @@ func (e *SettingsError) Error() string {
 // applySettings merges settings (YAML or JSON) over the defaults: objects key
 // by key, everything else replaced. A key is known when the schema or the
 // defaults have it; an own bundle may bring parameters of its own.
-func applySettings(defaults map[string]any, text []byte) (map[string]any, error) {
+func applySettings(defaults map[string]any, text []byte) (effective, given map[string]any, err error) {
 	if len(strings.TrimSpace(string(text))) == 0 {
-		return defaults, nil
+		return defaults, nil, nil
 	}
 	doc, faults := schemas.ParseYAML(text)
 	if len(faults) > 0 {
-		return nil, &SettingsError{Faults: faults}
+		return nil, nil, &SettingsError{Faults: faults}
 	}
 	for _, fault := range doc.Validate(schemas.Settings) {
 		if fault.Keyword != "additionalProperties" {
@@ -53,10 +53,10 @@ func applySettings(defaults map[string]any, text []byte) (map[string]any, error)
 		faults = append(faults, fault)
 	}
 	if len(faults) > 0 {
-		return nil, &SettingsError{Faults: faults}
+		return nil, nil, &SettingsError{Faults: faults}
 	}
-	given, _ := doc.Value().(map[string]any)
-	return merge(defaults, given), nil
+	given, _ = doc.Value().(map[string]any)
+	return merge(defaults, given), given, nil
 }
 
 // mismatches compares a parameter that only the defaults know with its default:

@@ -18,6 +18,6 @@ test_one_without_controls if {
 }
 
 test_no_part_is_read_twice if {
-	controls := catalogue.controls with data.catalogue as {"controls": {"controls": _own}, "policy": {"controls": _own}, "clauses": {"controls": _own}}
+	controls := catalogue.controls with data.catalogue as {"controls": {"controls": _own}, "policy": {"controls": _own}, "clauses": {"controls": _own}, "frameworks": {"controls": _own}}
 	controls == {"controls": _own}
 }
