@@ -169,10 +169,17 @@ problems contains {
 	some deed in _anonymous_deeds
 }
 
+# What an image holds that came without a pull request, CM-4.A.1 asks.
 _anonymous_deeds contains "wrote" if {
 	not change.gitless
 	not change.is_rollback
+	not _is_bare_image
 	count(review.contributions) == 0
+}
+
+_is_bare_image if {
+	input.change.kind == "image_deploy"
+	not change.has_pull_request
 }
 
 _anonymous_deeds contains "merged" if {

@@ -136,7 +136,7 @@ _who(deployment) := deployment.user if {
 
 observations contains {
 	"reason": "dep.manual",
-	"message": $"{deployment.user} pressed deploy for {change.short(deployment.commit)}; the commit is on the protected branch.",
+	"message": $"{deployment.user} pressed deploy for {change.short(object.get(deployment, "commit", "a commit"))}; the commit is on the protected branch.",
 	"evidence": {$"/change/deployments/{index}"},
 } if {
 	some index, deployment in change.live

@@ -220,7 +220,7 @@ name := $"pull request #{pull_request.number}" if {
 } else := $"the deployment of {version(input.change.deployments[0])} to {input.change.deployments[0].service}" if {
 	version(input.change.deployments[0])
 	input.change.deployments[0].service
-} else := input.change.kind
+} else := object.get(input, ["change", "kind"], "the change")
 
 # version is what a deployment runs, in words.
 version(deployment) := short(deployment.commit) if {

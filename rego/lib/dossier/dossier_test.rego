@@ -144,6 +144,33 @@ grant := {
 	},
 }
 
+# standard: a patch release of a package, under a procedure in force.
+standard := patched(normal, [
+	{"op": "replace", "path": "/change/declared/type", "value": "standard"},
+	{"op": "replace", "path": "/change/pull_request/labels", "value": ["change:standard"]},
+	{"op": "replace", "path": "/change/pull_request/body_at_merge", "value": {"description": "Bumps lodash from 4.17.20 to 4.17.21.", "risk": {}, "rollback": ""}},
+	{"op": "replace", "path": "/change/files", "value": [{"path": "package.json", "status": "modified"}, {"path": "package-lock.json", "status": "modified"}]},
+	{"op": "add", "path": "/change/dependency_updates", "value": [{"name": "lodash", "from": "4.17.20", "to": "4.17.21", "update": "patch"}]},
+	{"op": "add", "path": "/change/procedure", "value": {"id": "STD-DEP", "approved_by": "carol", "approved_at": "2026-02-02T10:00:00Z", "approved_until": "2027-02-02T10:00:00Z"}},
+])
+
+# rollback: back to the build before, whose change had been reviewed.
+rollback := {
+	"schema": "dossier/v1",
+	"evaluated_at": "2026-11-20T09:00:00Z",
+	"subject": {"type": "change", "id": "render:dep-2"},
+	"sources": sources,
+	"people": [alice, bob, carol, erin],
+	"change": {
+		"kind": "platform_rollback",
+		"rollback": {"at": "2026-11-12T14:00:00Z", "to_commit": other, "target_deploy_id": "dep-0", "target_review": "compliant", "previously_live": true},
+		"deployments": [{
+			"id": "dep-2", "service": "api", "environment": "production", "environment_kind": "production", "commit": other, "trigger": "rollback",
+			"user": "alice@acme.example", "started_at": "2026-11-12T14:00:00Z", "live_at": "2026-11-12T14:01:00Z", "status": "live", "on_protected_branch": true,
+		}],
+	},
+}
+
 # subject is a dossier of any other type.
 subject(type, body) := {
 	"schema": "dossier/v1",

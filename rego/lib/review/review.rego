@@ -191,15 +191,17 @@ _state_of := {
 # opinions: the reviews that say something, index -> review with its state spelt
 # as everywhere else.
 opinions[index] := object.union(review, {
-	"state": _state_of[upper(review.state)],
+	"state": object.get(_state_of, upper(object.get(review, "state", "")), "OTHER"),
 	"user": object.get(review, "user", "somebody not on record"),
 }) if {
 	some index, review in change.pull_request.reviews
+	not upper(object.get(review, "state", "")) in {"COMMENTED", "COMMENT", "PENDING"}
 }
 
 # statements: what reviewers said until the merge.
 statements contains statement if {
 	some index, review in opinions
+	review.state != "OTHER"
 	at := clock.instant(review.submitted_at)
 	at <= decisive
 	statement := {
@@ -287,6 +289,7 @@ judged[owner] := verdict if {
 _undated[index] := review if {
 	some index, review in opinions
 	not review.submitted_at
+	review.state != "OTHER"
 }
 
 _timeless(owner, account) := _identity_fault(account, decisive) if {
@@ -569,7 +572,12 @@ doubts contains {"reason": "rev.incomplete", "text": $"whether there is a pull r
 
 doubts contains {"reason": "rev.incomplete", "text": $"when {review.user} {_said[review.state]} is not on record", "about": "reviews"} if {
 	some review in _undated
-	review.state != "APPROVED"
+	review.state in {"CHANGES_REQUESTED", "DISMISSED"}
+}
+
+doubts contains {"reason": "rev.incomplete", "text": $"what {review.user} said in the review is not on record", "about": "reviews"} if {
+	some review in opinions
+	review.state == "OTHER"
 }
 
 doubts contains {"reason": "rev.incomplete", "text": $"{statement.account}'s review was dismissed after the merge, and whether it had been an objection is not on record", "about": "reviews"} if {

@@ -33,10 +33,17 @@ _paths(file) := {object.get(file, "path", "a file of unknown path")} | {path | p
 files_known if {
 	evidence.complete(evidence.code, "files")
 	not input.change.files_truncated == true
+	not _files_absent
 	count(object.get(input.change, "files", [])) < _list_limit
 }
 
 _list_limit := 3000
+
+# A pull request or push changes files: that none is on record is a gap.
+_files_absent if {
+	input.change.kind in {"pull_request", "direct_push"}
+	count(object.get(input.change, "files", [])) == 0
+}
 
 _is_deployable(path) if not matches(path, data.settings.paths.not_deployed)
 
