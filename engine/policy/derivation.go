@@ -117,7 +117,7 @@ func dotted(ref ast.Ref) string {
 }
 
 // code is what a reason looks like.
-var code = regexp.MustCompile(`^[a-z][a-z0-9]*\.[a-z][a-z0-9_]*$`)
+var code = regexp.MustCompile(`^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$`)
 
 // sources are the rules whose literals can become the reason or the status of a
 // problem: those of the control's own package and, where a problem takes its

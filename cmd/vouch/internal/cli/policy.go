@@ -10,10 +10,14 @@ import (
 )
 
 func newPolicyCommand(sys System) *cobra.Command {
-	return newGroup("policy", "Check, test and format policies",
+	return newGroup("policy", "Read, write, check and test policies",
+		newPolicyExplainCommand(sys),
+		newPolicySettingsCommand(sys),
+		newPolicyNewCommand(sys),
 		newPolicyCheckCommand(sys),
 		newPolicyTestCommand(sys),
 		newPolicyFmtCommand(sys),
+		newPolicyDocsCommand(sys),
 	)
 }
 

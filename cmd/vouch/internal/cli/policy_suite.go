@@ -1,12 +1,10 @@
 package cli
 
 import (
-	"encoding/json"
 	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -51,7 +49,7 @@ covered · 1 an error, or no test ran.
 				return fmt.Errorf("--threshold %v: it must lie between 0 and 100", threshold)
 			}
 			options.Coverage = options.Coverage || threshold > 0
-			sinks, err := openTestOutputs(sys, outputs)
+			sinks, err := openSinks(sys, outputs, testFormats)
 			if err != nil {
 				return err
 			}
@@ -65,7 +63,16 @@ covered · 1 an error, or no test ran.
 			if err != nil {
 				return err
 			}
-			if err := sinks.write(report, verbose, threshold); err != nil {
+			err = sinks.write(func(w io.Writer, format string) error {
+				switch format {
+				case "json":
+					return writeJSON(w, report)
+				case "junit":
+					return writeJUnit(w, report)
+				}
+				return writeTests(w, report, verbose, threshold)
+			})
+			if err != nil {
 				return err
 			}
 			if !report.Passed() || options.Coverage && report.Coverage.Percent < threshold {
@@ -80,75 +87,8 @@ covered · 1 an error, or no test ran.
 	flags.BoolVarP(&verbose, "verbose", "v", false, "list tests that passed, too")
 	flags.BoolVar(&options.Coverage, "coverage", false, "measure the lines that the tests reach")
 	flags.Float64Var(&threshold, "threshold", 0, "least coverage in percent")
-	flags.StringSliceVarP(&outputs, "output", "o", []string{"table"}, "how to show the result, FORMAT[=PATH]; repeatable ("+strings.Join(testFormats, ", ")+")")
+	addSinkFlag(cmd, &outputs, testFormats)
 	return cmd
-}
-
-// testOutputs are the places to which one test run is written.
-type testOutputs []testOutput
-
-type testOutput struct {
-	format string
-	w      io.Writer
-	file   *app.File // nil for standard output
-}
-
-func openTestOutputs(sys System, specs []string) (testOutputs, error) {
-	var out testOutputs
-	for _, spec := range specs {
-		format, path, toFile := strings.Cut(spec, "=")
-		o := testOutput{format: format, w: sys.Stdout}
-		switch {
-		case !slices.Contains(testFormats, format):
-			out.discard()
-			return nil, fmt.Errorf("unknown output %q: it is one of %s", format, strings.Join(testFormats, ", "))
-		case toFile:
-			f, err := app.CreateFile(path)
-			if err != nil {
-				out.discard()
-				return nil, err
-			}
-			o.w, o.file = f, f
-		case slices.ContainsFunc(out, func(other testOutput) bool { return other.file == nil }):
-			out.discard()
-			return nil, fmt.Errorf("two outputs want standard output: give one of them a file, %s=PATH", format)
-		}
-		out = append(out, o)
-	}
-	return out, nil
-}
-
-func (outputs testOutputs) write(report policy.TestReport, verbose bool, threshold float64) error {
-	for _, o := range outputs {
-		var err error
-		switch o.format {
-		case "json":
-			encoder := json.NewEncoder(o.w)
-			encoder.SetIndent("", "  ")
-			err = encoder.Encode(report)
-		case "junit":
-			err = writeJUnit(o.w, report)
-		default:
-			err = writeTests(o.w, report, verbose, threshold)
-		}
-		if err != nil {
-			return fmt.Errorf("write the result: %w", err)
-		}
-		if o.file != nil {
-			if err := o.file.Commit(); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-func (outputs testOutputs) discard() {
-	for _, o := range outputs {
-		if o.file != nil {
-			o.file.Discard()
-		}
-	}
 }
 
 // writeTests lists what did not pass (or, if verbose, everything) and counts.
