@@ -167,13 +167,53 @@ problems contains {
 	"remediation": "Have the change reviewed again, and find out who lowered the protections and why.",
 } if {
 	last := _last_event
-	last.lowered
+	last.lowered == true
 }
 
-_events contains {"at": _event_at(event), "index": index, "lowered": _lowers(event)} if {
-	some index, event in input.change.protection_events
-	is_boolean(_lowers(event))
+# What the last event did to the rules is not understood.
+problems contains {
+	"status": "unknown",
+	"reason": "prot.toggled",
+	"message": $"The protections were changed at {clock.text(last.at)}, before the merge, and what that did to them is not on record.",
+	"evidence": {$"/change/protection_events/{last.index}"},
+	"remediation": "Find out what was changed, and evaluate again.",
+} if {
+	last := _last_event
+	last.lowered == "unclear"
 }
+
+# A merge past the rules, as the history has it.
+problems contains {
+	"status": "fail",
+	"reason": "prot.bypassed",
+	"message": $"{object.get(event, "actor", "Somebody")} bypassed the protections of {object.get(input.change, "base_branch", "the branch")} at the merge.",
+	"evidence": {$"/change/protection_events/{index}"},
+	"remediation": "Take the right to bypass away, or keep it for logged emergencies.",
+} if {
+	some index, event in input.change.protection_events
+	_is_bypass(event)
+	_of_this_merge(event)
+}
+
+_is_bypass(event) if regex.match(`(bypass|override)`, _words(event))
+
+_of_this_merge(event) if event.after in change.content_shas
+
+_of_this_merge(event) if {
+	not _names_commit(event)
+	abs(_event_at(event) - change.merged_at) <= clock.skew
+}
+
+_names_commit(event) if is_string(event.after)
+
+_events contains {"at": _event_at(event), "index": index, "lowered": _effect(event)} if {
+	some index, event in input.change.protection_events
+	not _is_bypass(event)
+}
+
+_effect(event) := _lowers(event) if {
+	is_boolean(_lowers(event))
+} else := "unclear"
 
 _event_at(event) := clock.instant([event[field] |
 	some field in ["at", "occurred_at", "created_at", "timestamp"]
@@ -207,7 +247,7 @@ _last_event := ranked[count(ranked) - 1][2] if {
 }
 
 _restored := $" and restored at {clock.text(min(later))}" if {
-	later := {event.at | some event in _events; event.at > change.merged_at; not event.lowered}
+	later := {event.at | some event in _events; event.at > change.merged_at; event.lowered == false}
 	count(later) > 0
 }
 
@@ -224,25 +264,32 @@ _lowers(event) := false if {
 } else if {
 	regex.match(`(disabl|delet|remov|lower|weaken|destroy|turned off|relax|suspend|zero)`, _words(event))
 } else if {
-	event.after.required_approvals == 0
+	_rule_after(event, "required_approvals") == 0
 } else if {
-	event.after.applies_to_admins == false
+	some key in ["applies_to_admins", "enabled", "pull_request_required"]
+	_rule_after(event, key) == false
+} else if {
+	lower(_rule_after(event, "enforcement")) in {"disabled", "evaluate"}
 } else := false if {
-	event.after.required_approvals > 0
+	_rule_after(event, "required_approvals") > 0
+} else := false if {
+	_rule_after(event, "enabled") == true
+} else := false if {
+	lower(_rule_after(event, "enforcement")) == "active"
 }
 
-# Worth knowing, no violation: approvals may outlive what they approved.
-observations contains {
-	"reason": reason,
-	"message": $"{object.get(input.change, "base_branch", "The branch")} {text}.",
-	"evidence": {$"/change/branch_protection/{key}"},
-} if {
-	not not_applicable
-	some key, [reason, text] in {
-		"dismiss_stale_reviews": ["prot.stale_kept", "keeps approvals when further commits are pushed"],
-		"require_last_push_approval": ["prot.last_push", "does not demand an approval of the last push by somebody else"],
-	}
-	_rules[key] == false
+# What a rule was after the event: in a state beside it, in the event itself, or
+# as the field that changed.
+_rule_after(event, key) := event.after[key] if {
+	is_object(event.after)
+} else := event.to[key] if {
+	is_object(event.to)
+} else := event[key] if {
+	true
+} else := event.to if {
+	event.field == key
+} else := event.after if {
+	event.field == key
 }
 
 passed := {

@@ -116,6 +116,16 @@ _missing := {
 } if {
 	count(_perhaps_staged) > 0
 } else := {
+	"status": "pending",
+	"reason": "stg.missing",
+	"message": $"Which content {change.name} brought is known at {clock.text(change.settled_at)}, when its pull request can no longer be on its way.",
+	"evidence": change.pointers,
+	"remediation": "Wait until the source has settled.",
+	"due_at": change.settled_at,
+} if {
+	not change.has_pull_request
+	change.in_flight
+} else := {
 	"status": "fail",
 	"reason": "stg.late",
 	"message": $"The content was live in staging only at {min([deployment.live_at | some deployment in _staged])}, after the deployment to production at {clock.text(limit)}.",

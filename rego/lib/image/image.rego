@@ -14,11 +14,16 @@ proven(deployment) if {
 
 proven(deployment) if deployment.image.provenance == true
 
+# The commit stands in the provenance itself or, in an in-toto statement, at the
+# source among what the build resolved.
 proven(deployment) if {
 	is_object(deployment.image.provenance)
 	not deployment.image.provenance.verified == false
-	some field in ["commit", "git_commit", "revision", "sha", "source_commit"]
-	deployment.image.provenance[field]
+	some path, value
+	walk(deployment.image.provenance, [path, value])
+	path[count(path) - 1] in {"commit", "gitCommit", "git_commit", "revision", "sha", "sha1", "source_commit"}
+	is_string(value)
+	value != ""
 }
 
 # unread: no provenance is on record where one may be that was not read.
