@@ -1,0 +1,39 @@
+package tests.cm_4_a_6
+
+import data.tests.dossier
+
+_id := "CM-4.A.6"
+
+_rollback := "/change/pull_request/body_at_merge/rollback"
+
+_says(text) := dossier.put(dossier.normal, _rollback, text)
+
+_risky(text) := dossier.put(_says(text), "/change/files/0", {"path": "migrations/0042_drop.sql", "status": "added", "patch": "+DROP TABLE answers;"})
+
+_mute_emergency := dossier.without(dossier.emergency, _rollback)
+
+test_status[note] if {
+	some note, case in {
+		"considered": [dossier.normal, "pass", []],
+		"two words": [_says("Revert it."), "pass", []],
+		"not a word": [dossier.without(dossier.normal, _rollback), "fail", ["doc.rollback_missing"]],
+		"none": [_says("none"), "fail", ["doc.rollback_missing"]],
+		"a placeholder": [_says("n/a"), "fail", ["doc.rollback_missing"]],
+		"why it cannot be": [_says("Cannot be taken back: the column is gone."), "pass", []],
+		"high risk, a procedure": [_risky("Restore table answers from the snapshot of 10:00."), "pass", []],
+		"high risk, two words": [_risky("Revert it."), "fail", ["doc.rollback_missing"]],
+		"high risk, not a word": [_risky(""), "fail", ["doc.rollback_missing"]],
+		"high risk by label, two words": [dossier.put(_says("Revert it."), "/change/pull_request/labels", ["risk:high"]), "fail", ["doc.rollback_missing"]],
+		"texts unread": [dossier.put(_says(""), "/sources/github", {"status": "incomplete", "missing": ["description"]}), "unknown", ["doc.rollback_missing"]],
+		"an emergency, window open": [dossier.put(_mute_emergency, "/evaluated_at", "2026-11-11T11:06:00Z"), "pending", ["doc.rollback_missing"]],
+		"an emergency, a second later": [dossier.put(_mute_emergency, "/evaluated_at", "2026-11-11T11:06:01Z"), "fail", ["doc.rollback_missing"]],
+		"a grant": [dossier.grant, "pass", []],
+		"a grant without a word": [dossier.without(dossier.grant, "/change/issue/body/rollback"), "fail", ["doc.rollback_missing"]],
+		"a standard change": [dossier.standard, "pass", []],
+		"a rollback": [dossier.rollback, "pass", []],
+		"waived by its alias": [dossier.waived(_says(""), "CM-4.E.1", {}), "waived", ["doc.rollback_missing"]],
+	}
+	dossier.says(_id, case[0], case[1], case[2])
+}
+
+test_alias if dossier.finding(_id, dossier.normal).aliases == ["CM-4.E.1"]
