@@ -342,19 +342,23 @@ _bodies[sprintf("%s, %s", [kind, note])] := object.union(odd, {"kind": kind}) if
 	some note, odd in _odd
 }
 
-test_every_change_is_answered[note] if {
-	some note, body in _bodies
-	_total(_bare(body), "change")
+# In one rule each: reported case by case they take many times as long.
+test_every_change_is_answered if {
+	every body in _bodies {
+		_total(_bare(body), "change")
+	}
 }
 
-test_every_change_is_answered_without_sources[note] if {
-	some note, body in _bodies
-	_total(object.union(object.remove(_bare(body), ["sources"]), {"sources": {}, "people": []}), "change")
+test_every_change_is_answered_without_sources if {
+	every body in _bodies {
+		_total(object.union(object.remove(_bare(body), ["sources"]), {"sources": {}, "people": []}), "change")
+	}
 }
 
-test_every_change_in_a_deployment_is_answered[kind] if {
-	some kind in _kinds
-	_total(_deployment([object.union(_odd[note], {"kind": kind}) | some note in ["alone", "empty parts", "lists of nothing"]]), "change")
+test_every_change_in_a_deployment_is_answered if {
+	every kind in _kinds {
+		_total(_deployment([object.union(_odd[note], {"kind": kind}) | some note in ["alone", "empty parts", "lists of nothing"]]), "change")
+	}
 }
 
 # _total: the document is defined, says all there is to say, and calls nothing
