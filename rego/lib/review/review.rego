@@ -247,16 +247,23 @@ _weight := {"APPROVED": 0, "UNCLEAR": 1, "DISMISSED": 2, "CHANGES_REQUESTED": 3}
 objections[owner] := statement if {
 	some owner, statement in standing
 	statement.state == "CHANGES_REQUESTED"
-	not _is_machine(statement.account)
-	not _is_outsider(statement.account)
+	people.is_human(person_of(statement.account))
 }
 
-_is_machine(account) if people.is_machine(person_of(account))
-
-_is_outsider(account) if {
-	not person_of(account)
-	people.directory_complete
+# An objection of somebody whom nobody can name: perhaps a stranger's, perhaps one
+# that the same person withdrew.
+_nameless_objections contains statement if {
+	some statement in standing
+	statement.state == "CHANGES_REQUESTED"
+	not person_of(statement.account)
+	_may_be_ours(statement.account)
 }
+
+_may_be_ours(_) if not people.directory_complete
+
+_may_be_ours(account) if people.is_shared(system, account)
+
+_may_be_ours(account) if people.is_erased(account)
 
 # judged: owner -> what an approval is worth.
 judged[owner] := verdict if {
@@ -321,6 +328,8 @@ _worth(owner, statement) := {"worth": "none", "reason": "rev.dismissed", "why": 
 	_part_in_it(owner)
 } else := {"worth": "none", "reason": "rev.no_permission", "why": $"has only {statement.review.permission} permission"} if {
 	not lower(statement.review.permission) in data.settings.review_permissions
+} else := {"worth": "none", "reason": "rev.other_context", "why": "was given for the pull request it is a copy of"} if {
+	_before_the_copy(statement.at)
 } else := {"worth": "none", "reason": "rev.stale", "why": _stale(statement.review)} if {
 	_stale(statement.review)
 } else := {"worth": "unclear", "reason": "rev.incomplete", "why": "was dismissed after the merge, and what it had said is not on record"} if {
@@ -363,6 +372,13 @@ _part := {
 	"rev.operator": "steered the agent that wrote it",
 	"rev.coauthor": "co-authored it",
 	"rev.committer": "committed it",
+}
+
+# Approvals are specific to a branch (controls A20): one that was given before the
+# copy was opened is the original's.
+_before_the_copy(at) if {
+	change.pull_request.cherry_pick_of
+	at < clock.instant(change.pull_request.created_at)
 }
 
 # An approval holds for the merged revision: the final head, a commit after which
@@ -415,7 +431,7 @@ _is_listed(sha) if {
 _commits_read if {
 	evidence.complete(evidence.code, "commits")
 	count(change.pull_request.commits) > 0
-	not change.pull_request.commit_count > count(change.pull_request.commits)
+	not _list_short
 	not _list_cut
 }
 
@@ -461,6 +477,8 @@ _parents_known if {
 }
 
 _parents[commit.sha] := commit.parents if some commit in change.pull_request.commits
+
+_list_short if change.pull_request.commit_count > count(change.pull_request.commits)
 
 # GitHub cuts the list of a pull request's commits.
 _list_cut if {
@@ -583,6 +601,10 @@ doubts contains {"reason": "rev.incomplete", "text": $"what {review.user} said i
 doubts contains {"reason": "rev.incomplete", "text": $"{statement.account}'s review was dismissed after the merge, and whether it had been an objection is not on record", "about": "reviews"} if {
 	some statement in standing
 	statement.state == "UNCLEAR"
+}
+
+doubts contains {"reason": "rev.incomplete", "text": $"{people.label(system, statement.account)} requested changes, and who that is cannot be told", "about": "reviews"} if {
+	some statement in _nameless_objections
 }
 
 doubts contains {"reason": "rev.incomplete", "text": "when the change was applied or merged is not on record", "about": "commits"} if {
