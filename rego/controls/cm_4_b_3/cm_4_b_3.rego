@@ -190,6 +190,7 @@ problems contains {
 	"evidence": {$"/change/protection_events/{index}"},
 	"remediation": "Take the right to bypass away, or keep it for logged emergencies.",
 } if {
+	not _rules.bypassed == true
 	some index, event in input.change.protection_events
 	_is_bypass(event)
 	_of_this_merge(event)

@@ -41,6 +41,8 @@ matches(system, account) := found if {
 } else := found if {
 	found := _anywhere[_address(account)]
 } else := found if {
+	found := _anywhere[_erased_id(account)]
+} else := found if {
 	found := by_account.github[_login(account)]
 } else := found if {
 	system == "git"
@@ -59,6 +61,10 @@ _address(account) := lower(regex.find_all_string_submatch_n(`<([^<>]+@[^<>]+)>`,
 } else := lower(account) if {
 	contains(account, "@")
 }
+
+# _erased_id is the id that the source keeps of a deleted user: the directory may
+# still know whose it was.
+_erased_id(account) := lower(trim_space(regex.find_all_string_submatch_n(`(?i)^deleted user(?: id)?\s*#(.+)$`, account, 1)[0][1]))
 
 # _login is the login inside the address that GitHub lends those who hide theirs.
 _login(account) := regex.find_all_string_submatch_n(`^(?:[0-9]+\+)?([^@+]+)@users\.noreply\.github\.com$`, _address(account), 1)[0][1]

@@ -188,7 +188,7 @@ _config_changes contains {"index": -1, "key": key, "value": object.get(input.cha
 }
 
 _pairs(file) := {pair |
-	some line in split(file.patch, "\n")
+	some line in scope.patch_lines(file)
 	_is_change(line)
 	found := regex.find_all_string_submatch_n(`^([+-])[\s-]*["']?([A-Za-z_][\w.-]*)["']?\s*[:=]\s*["']?([^"'#,]*?)["']?,?\s*(#.*)?$`, line, 1)
 	pair := {"sign": found[0][1], "key": lower(found[0][2]), "value": trim_space(found[0][3])}

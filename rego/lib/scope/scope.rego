@@ -119,6 +119,8 @@ kinds contains kind if {
 # A tool, model or guardrail of an agent is AI behaviour, wherever it is kept.
 kinds contains "ai_orchestration" if "H5" in lines
 
+kinds contains "ai_orchestration" if has_effect(`^ai_`)
+
 kinds contains kind if {
 	some row in _event_rows
 	some kind in row.scopes
@@ -216,11 +218,28 @@ _lines_hold(row, file) if {
 
 # _lines are the lines a patch adds or removes, without sign, headers and comments.
 _lines(file, sign) := [substring(line, 1, -1) |
-	some line in split(file.patch, "\n")
+	some line in patch_lines(file)
 	startswith(line, sign)
 	not startswith(line, concat("", [sign, sign, sign]))
 	not regex.match(`^.\s*(--|#|//)`, line)
 ]
+
+# patch_lines: the lines of a file's patch. The value that a blueprint keeps on a
+# line of its own, below its key, is put behind the key.
+patch_lines(file) := [_with_key(lines, index) |
+	lines := split(file.patch, "\n")
+	some index, _ in lines
+]
+
+_with_key(lines, index) := $"{substring(lines[index], 0, 1)}{key}{substring(value[0], 5, -1)}" if {
+	value := regex.find_n(`\bvalue\s*:.*$`, lines[index], 1)
+	regex.match(`^[+-]\s*(-\s+)?value\s*:`, lines[index])
+	keys := [found[0][1] |
+		some other in numbers.range(max({0, index - 6}), index - 1)
+		found := regex.find_all_string_submatch_n(`^[ +-]?\s*(?:-\s+)?key\s*:\s*["']?([A-Za-z_][\w.-]*)`, lines[other], 1)
+	]
+	key := keys[count(keys) - 1]
+} else := lines[index]
 
 _event_rows contains row if {
 	some row in data.settings.events
@@ -278,7 +297,7 @@ security_impacting if {
 security_impacting if {
 	some found in risk_lines
 	found.line == "H5"
-	regex.match(`(tool|guardrail|autonom)`, found.effect)
+	regex.match(`(tool|guardrail|autonom|side_effect)`, found.effect)
 }
 
 # Kinds of TLS, IAM and network effect the change has.
