@@ -293,6 +293,20 @@ _rule_after(event, key) := event.after[key] if {
 	event.field == key
 }
 
+# Worth knowing, no violation: approvals may outlive what they approved.
+observations contains {
+	"reason": reason,
+	"message": $"{object.get(input.change, "base_branch", "The branch")} {text}.",
+	"evidence": {$"/change/branch_protection/{key}"},
+} if {
+	not not_applicable
+	some key, [reason, text] in {
+		"dismiss_stale_reviews": ["prot.stale_kept", "keeps approvals when further commits are pushed"],
+		"require_last_push_approval": ["prot.last_push", "does not demand an approval of the last push by somebody else"],
+	}
+	_rules[key] == false
+}
+
 passed := {
 	"message": $"{object.get(input.change, "base_branch", "The branch")} demanded a pull request with {_rules.required_approvals} approval(s), from administrators too, and nobody bypassed it.",
 	"evidence": _state_evidence,
