@@ -5,26 +5,20 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/changevouch/changevouch/engine/policy"
 )
 
 // BeginControl writes the beginnings of a control of one's own to a folder, to
-// be laid over the policy that c chooses. It returns the files it wrote.
-func BeginControl(ctx context.Context, c PolicyConfig, control policy.NewControl, folder string) ([]string, error) {
-	base, err := OpenPolicy(ctx, c, "")
+// be laid over the built-in policy. It returns the files it wrote.
+func BeginControl(ctx context.Context, control policy.NewControl, folder string) ([]string, error) {
+	base, err := OpenPolicy(ctx, PolicyConfig{}, "")
 	if err != nil {
 		return nil, err
 	}
 	for _, other := range base.Controls() {
-		names := append([]string{other.ID}, other.Aliases...)
-		prefix, _, _ := strings.Cut(other.ID, "-")
-		switch {
-		case slices.ContainsFunc(names, func(name string) bool { return strings.EqualFold(name, control.ID) }):
-			return nil, fmt.Errorf("%s is a control of %s: take an id of your own", other.ID, base.Ref().Name)
-		case strings.EqualFold(prefix, control.Prefix()):
+		if prefix, _, _ := strings.Cut(other.ID, "-"); strings.EqualFold(prefix, control.Prefix()) {
 			return nil, fmt.Errorf("ids of %s begin with %s: take a prefix of your own", base.Ref().Name, prefix)
 		}
 	}

@@ -13,7 +13,6 @@ import (
 
 func newPolicyNewCommand(sys System) *cobra.Command {
 	var (
-		c       app.PolicyConfig
 		control policy.NewControl
 		folder  string
 	)
@@ -38,7 +37,7 @@ can hold many controls; vouch eval --bundle DIR judges by them too.`,
 			if folder == "" {
 				folder = strings.ToLower(control.Prefix())
 			}
-			written, err := app.BeginControl(cmd.Context(), c, control, folder)
+			written, err := app.BeginControl(cmd.Context(), control, folder)
 			if err != nil {
 				return err
 			}
@@ -51,6 +50,5 @@ can hold many controls; vouch eval --bundle DIR judges by them too.`,
 	flags.StringVar(&control.Clause, "clause", "", "clause that it answers (default: the id)")
 	flags.StringVar(&control.Severity, "severity", "medium", "critical, high, medium or low")
 	flags.StringVar(&folder, "dir", "", "folder of your own controls (default: the prefix of the id)")
-	flags.StringSliceVar(&c.Bundles, "bundle", nil, "policy bundle that the control comes beside, repeatable")
 	return cmd
 }
