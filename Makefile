@@ -13,9 +13,12 @@ export CGO_ENABLED := 0
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 BUILDVCS := $(if $(filter devel,$(VERSION)),false,true)
 
+# The pages of the built-in policies, with messages of these dossiers.
+HANDBOOK := --bundle rego --out rego --examples testdata/cases,cmd/vouch/testdata/acme/dossiers
+
 STAGES := build test/rego lint/rego lint/go test/go
 
-.PHONY: help build test bench fmt lint demo test/rego test/go lint/rego lint/go
+.PHONY: help build test bench fmt lint docs demo test/rego test/go lint/rego lint/go
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +43,9 @@ fmt: build ## format Go and Rego
 lint: ## lint Go and Rego
 	@tools/stage build lint/rego lint/go
 
+docs: build ## write the pages of the policy in rego/ again
+	@bin/vouch policy docs $(HANDBOOK)
+
 demo: build ## build, then walk through a made-up organisation's changes
 	@bin/vouch demo
 
@@ -56,11 +62,13 @@ test/go: .cache/bin/gotestsum
 	fi
 	CGO_ENABLED=$$cgo .cache/bin/gotestsum --format pkgname --hide-summary skipped -- $$race -timeout 9m ./...
 
-# Format, strict check and style of the built-in policies.
+# Format, strict check and style of the built-in policies, and whether their
+# pages say what they do.
 lint/rego: build .cache/bin/regal
 	@bin/vouch policy fmt --fail rego
 	bin/vouch policy check rego
 	.cache/bin/regal lint --no-color rego
+	bin/vouch policy docs $(HANDBOOK) --check || { echo 'To write the pages again: make docs' >&2; exit 1; }
 
 # gofmt, go vet and the linters of .golangci.yml.
 lint/go: .cache/bin/golangci-lint
