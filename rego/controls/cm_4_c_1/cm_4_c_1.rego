@@ -166,7 +166,13 @@ _status_of(name) := "unknown" if {
 } else := _status
 
 _is_vague(check) if {
-	lower(object.get(check, "conclusion", "success")) == "success"
+	not check.conclusion
+	check.completed_at
+	_may_be_ours(check)
+}
+
+_is_vague(check) if {
+	_is_success(check)
 	some field in ["sha", "completed_at"]
 	not check[field]
 	_may_be_ours(check)
