@@ -65,10 +65,12 @@ _readable if {
 	evidence.complete("issues", "records")
 }
 
+_reviewer := object.get(retrospective.record, "reviewer", "Somebody")
+
 problems contains {
 	"status": "fail",
 	"reason": "retro.late",
-	"message": $"{retrospective.record.reviewer} reviewed the emergency at {retrospective.record.completed_at}, {clock.span(retrospective.late_by)} after the deadline of {clock.text(emergency.review_due)}.",
+	"message": $"{_reviewer} reviewed the emergency at {retrospective.record.completed_at}, {clock.span(retrospective.late_by)} after the deadline of {clock.text(emergency.review_due)}.",
 	"evidence": {"/change/retrospective_review"},
 	"remediation": "Nothing can make up for the delay; record why the review was late.",
 } if {

@@ -48,6 +48,7 @@ test_status[note] if {
 		"by nobody in particular, still time": [_at(_unnamed("reviewer"), "2026-11-12T10:00:00Z"), "pending", ["retro.not_independent"]],
 		"by nobody in particular, records unread": [dossier.unread(_unnamed("reviewer"), "issues"), "unknown", ["retro.not_independent"]],
 		"late and dependent": [json.patch(_emergency, [{"op": "replace", "path": "/change/retrospective_review/reviewer", "value": "alice"}, {"op": "replace", "path": "/change/retrospective_review/completed_at", "value": "2026-11-16T11:06:01Z"}]), "fail", ["retro.late", "retro.not_independent"]],
+		"late and by nobody in particular": [json.patch(_emergency, [{"op": "remove", "path": "/change/retrospective_review/reviewer"}, {"op": "replace", "path": "/change/retrospective_review/completed_at", "value": "2026-11-16T11:06:01Z"}]), "fail", ["retro.late", "retro.not_independent"]],
 		"attestations unread": [dossier.unread(_unreviewed, "attestations"), "unknown", ["retro.missing"]],
 		"tracker unread": [dossier.unread(_unreviewed, "issues"), "unknown", ["retro.missing"]],
 		"reviewed, though records unread": [dossier.unread(_emergency, "attestations"), "pass", []],

@@ -110,10 +110,15 @@ _named_parties(grant) := {name | some name in _text(grant, array.concat(_gainers
 # Whoever asked for, gains by or made the grant.
 _parties(grant) := {people.member(name).id | some name in _named_parties(grant)}
 
-# An account that nobody in the complete directory has is nobody's second account.
-_parties_known(_) if people.directory_complete
+# The parties are known where the grant names any, and each is a person or, where
+# the directory was read completely, nobody's second account.
+_parties_known(grant) if {
+	count(_named_parties(grant)) > 0
+	people.directory_complete
+}
 
 _parties_known(grant) if {
+	count(_named_parties(grant)) > 0
 	every name in _named_parties(grant) {
 		people.member(name)
 	}
