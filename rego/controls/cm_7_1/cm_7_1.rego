@@ -254,6 +254,18 @@ problems contains {
 problems contains {
 	"status": "unknown",
 	"reason": "sod.self_granted",
+	"message": $"Whether the access used for the high-risk change had been approved independently cannot be told: {fault.text}.",
+	"evidence": {fault.evidence},
+	"remediation": "Read the request behind the grant and evaluate again.",
+} if {
+	_took_effect
+	risk.level == "high"
+	some fault in grant.unclear
+}
+
+problems contains {
+	"status": "unknown",
+	"reason": "sod.self_granted",
 	"message": $"Whether the access used for the high-risk change was granted with independent approval cannot be told: {fault.text}.",
 	"evidence": {fault.evidence},
 	"remediation": "Read the request for the access completely and evaluate again.",

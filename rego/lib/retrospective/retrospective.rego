@@ -15,7 +15,8 @@ record := input.change.retrospective_review
 
 completed_at := clock.instant(record.completed_at)
 
-# unread: no review is on record where one may be that was not read.
+# unread: no review is on record where one may be that was not read, or whose it is
+# cannot be told.
 unread if {
 	not record
 	not evidence.complete("attestations", "validations")
@@ -24,6 +25,12 @@ unread if {
 unread if {
 	not record
 	not evidence.complete("issues", "records")
+}
+
+unread if {
+	record.reviewer
+	not person
+	not people.directory_complete
 }
 
 # A review is done once it has a date that has come and a decision.
