@@ -187,6 +187,13 @@ _config_changes contains {"index": -1, "key": key, "value": object.get(input.cha
 	some key in scope.event_keys
 }
 
+# What an event set is told by its description, where that is nothing but
+# "numInstances 2 -> 4".
+_config_changes contains {"index": -1, "key": lower(replace(found[1], " ", "_")), "value": found[3], "sign": "+"} if {
+	not change.from_git
+	some found in regex.find_all_string_submatch_n(`^\s*([A-Za-z_][\w.-]*(?: [A-Za-z]\w*)?)\s*[:=]?\s+(?:from )?([\w.]+)\s*(?:->|→|to)\s*([\w.]+)\s*$`, object.get(input.change, ["event", "detail"], ""), -1)
+}
+
 _pairs(file) := {pair |
 	some line in scope.patch_lines(file)
 	_is_change(line)

@@ -62,10 +62,28 @@ contributions contains {"account": account, "reason": "rev.operator", "evidence"
 }
 
 contributions contains {"account": account, "reason": "rev.operator", "evidence": $"/change/pull_request/operator_events/{index}"} if {
+	some name in _operator_names
+	[index, account] := name
+}
+
+# _operator_names: whom the events of an agent's operation name, under whatever
+# field: index -> accounts.
+_operator_names contains [index, account] if {
 	some index, event in change.pull_request.operator_events
-	some field in ["operator", "actor", "user", "by"]
-	account := event[field]
+	walk(event, [path, account])
 	is_string(account)
+	_names_operator(path[count(path) - 1], account)
+}
+
+_names_operator(field, _) if field in {"operator", "actor", "user", "by"}
+
+_names_operator(_, account) if people.is_human(person_of(account))
+
+_unnamed_operation contains index if {
+	some index, _ in change.pull_request.operator_events
+	every name in _operator_names {
+		name[0] != index
+	}
 }
 
 contributions contains {"account": change.pull_request.assigned_by, "reason": "rev.operator", "evidence": "/change/pull_request/assigned_by"} if {
@@ -628,6 +646,8 @@ doubts contains {"reason": "rev.incomplete", "text": $"who stands behind {concat
 }
 
 doubts contains {"reason": "rev.operator", "text": $"nobody is on record who steered {concat(", ", sort([agent | some agent in agents]))}", "about": "commits"} if operator_unknown
+
+doubts contains {"reason": "rev.operator", "text": "an event of the agent's operation does not say who steered it", "about": "commits"} if count(_unnamed_operation) > 0
 
 doubts contains {"reason": "rev.incomplete", "text": $"the request could not be read: {evidence.gap("issues")}", "about": "approvals"} if {
 	change.gitless
