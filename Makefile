@@ -30,11 +30,14 @@ build: ## build bin/vouch
 test: ## run all tests and linters, as CI does
 	@tools/stage $(STAGES)
 
-bench: .cache/bin/benchstat ## run the benchmarks and compare them with the run before
+bench: build .cache/bin/benchstat .cache/bin/opa .cache/bin/conftest ## compare benchmarks with the run before, and vouch with opa and conftest
 	@mkdir -p .cache/bench
 	[ ! -s .cache/bench/new.txt ] || mv .cache/bench/new.txt .cache/bench/old.txt
-	go test -run '^$$' -bench . -benchmem -count $${COUNT:-6} ./... | tee .cache/bench/new.txt
-	.cache/bin/benchstat $$(ls .cache/bench/old.txt 2>/dev/null) .cache/bench/new.txt
+	go test -run '^$$' -bench . -count $${COUNT:-6} \
+		$$(grep -rl --include='*_test.go' '^func Benchmark' ./*/ | xargs -n 1 dirname | sort -u) | tee .cache/bench/new.txt
+	[ ! -s .cache/bench/old.txt ] || .cache/bin/benchstat .cache/bench/old.txt .cache/bench/new.txt
+	echo 'The same files, judged by three programs:'
+	go run tools/bench/*.go -files $${FILES:-2000}
 
 fmt: build ## format Go and Rego
 	@git ls-files -z --cached --others --exclude-standard '*.go' | xargs -0 -r gofmt -s -w
@@ -73,6 +76,7 @@ lint/rego: build .cache/bin/regal
 # gofmt, go vet and the linters of .golangci.yml.
 lint/go: .cache/bin/golangci-lint
 	@.cache/bin/golangci-lint run ./...
+	go vet tools/bench/*.go
 
 # The build tools, at the versions of tools/go.mod. Built once and kept.
 TOOL_PACKAGES := \
@@ -84,4 +88,16 @@ TOOL_PACKAGES := \
 .cache/bin/%: tools/go.mod tools/go.sum
 	@echo 'Building $*, once.'
 	go -C tools build -trimpath -buildvcs=false -o ../$@ $(filter %/$*,$(TOOL_PACKAGES))
+	touch $@
+
+# What `make bench` compares with: the OPA that we embed, and conftest with the
+# OPA of its own module, since it does not build with ours.
+CONFTEST := v0.69.0
+
+.cache/bin/opa: go.mod
+	@go build -trimpath -buildvcs=false -o $@ github.com/open-policy-agent/opa
+
+.cache/bin/conftest: Makefile
+	@echo 'Building conftest, once.'
+	GOBIN=$(CURDIR)/.cache/bin go install -trimpath github.com/open-policy-agent/conftest@$(CONFTEST)
 	touch $@
