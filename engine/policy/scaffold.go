@@ -163,7 +163,7 @@ func (n NewControl) manifest(folder fs.FS, part string) (File, error) {
 		return file, errors.New(".manifest: this is a whole policy; a control of one's own begins in a folder of its own")
 	}
 	m.RegoVersion = 1
-	for _, root := range []string{"catalogue/" + part, "controls/" + n.Rule(), "controls/" + n.Rule() + "_test"} {
+	for _, root := range []string{"catalogue/" + part, "controls/" + n.Rule(), "controls/" + n.Rule() + "_test", "settings/" + part} {
 		if !slices.Contains(m.Roots, root) {
 			m.Roots = append(m.Roots, root)
 		}
