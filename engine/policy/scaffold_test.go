@@ -3,6 +3,7 @@ package policy_test
 import (
 	"bytes"
 	"os"
+	"strings"
 	"testing"
 	"testing/fstest"
 
@@ -28,7 +29,7 @@ func TestScaffold(t *testing.T) {
 	begin(t, folder, policy.NewControl{ID: "ACME-1", Title: `A "quoted": title # with marks`, Clause: "4.b-1"})
 	begin(t, folder, policy.NewControl{ID: "ACME-SEC.2", Title: "Second", Severity: "critical"})
 	for name, file := range folder {
-		if laid, err := policy.Format(name, file.Data); bytes.HasSuffix([]byte(name), []byte(".rego")) && (err != nil || !bytes.Equal(laid, file.Data)) {
+		if laid, err := policy.Format(name, file.Data); strings.HasSuffix(name, ".rego") && (err != nil || !bytes.Equal(laid, file.Data)) {
 			t.Errorf("%s is not laid out: %v\n%s", name, err, file.Data)
 		}
 	}

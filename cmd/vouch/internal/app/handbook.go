@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -126,6 +127,10 @@ func writeFile(path string, text []byte) error {
 // wants other settings or releases would show other words, and is left out.
 func judgeExamples(ctx context.Context, p *policy.Policy, paths []string) (handbook.Examples, error) {
 	var out handbook.Examples
+	var settings map[string]any
+	if err := json.Unmarshal(p.Settings(), &settings); err != nil {
+		return out, fmt.Errorf("settings: %w", err)
+	}
 	for _, path := range paths {
 		files, err := jsonFiles(path)
 		if err != nil {
@@ -137,7 +142,7 @@ func judgeExamples(ctx context.Context, p *policy.Policy, paths []string) (handb
 				return out, fmt.Errorf("examples %s: %w", file, err)
 			}
 			for _, e := range examples {
-				if e.Settings != nil || e.Releases != nil {
+				if e.Releases != nil || !includes(settings, e.Settings) {
 					continue
 				}
 				decision, err := p.Evaluate(ctx, e.Dossier)
@@ -149,6 +154,18 @@ func judgeExamples(ctx context.Context, p *policy.Policy, paths []string) (handb
 		}
 	}
 	return out, nil
+}
+
+// includes reports whether given settings are already so.
+func includes(settings, given map[string]any) bool {
+	for name, value := range given {
+		x, group := settings[name].(map[string]any)
+		y, ok := value.(map[string]any)
+		if group && ok && !includes(x, y) || !(group && ok) && !reflect.DeepEqual(settings[name], value) {
+			return false
+		}
+	}
+	return true
 }
 
 // jsonFiles lists a file, or the .json files below a folder.
@@ -174,7 +191,7 @@ func jsonFiles(root string) ([]string, error) {
 type caseOf struct {
 	ID       string          `json:"id"`
 	Dossier  json.RawMessage `json:"dossier"`
-	Settings json.RawMessage `json:"settings"`
+	Settings map[string]any  `json:"settings"`
 	Releases json.RawMessage `json:"releases"`
 }
 
