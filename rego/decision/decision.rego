@@ -5,6 +5,7 @@
 package decision
 
 import data.classification
+import data.lib.authorship
 import data.lib.catalogue
 import data.lib.change
 import data.lib.clock
@@ -416,7 +417,7 @@ _change_parties := parties if {
 	input.change
 	parties := {role: names |
 		some role, ids in {
-			"authors": ({id | some id, _ in review.authors} | review.unresolved_authors),
+			"authors": ({id | some id, _ in authorship.authors} | authorship.unresolved_authors),
 			"approvers": review.approvers,
 			"deployers": (deployer.persons | deployer.unresolved),
 		}

@@ -8,6 +8,7 @@
 #   remediation: Add the person, with the period of the engagement, to the directory; register bots and agents with their owner.
 package controls.cm_2_6
 
+import data.lib.authorship
 import data.lib.change
 import data.lib.clock
 import data.lib.deployer
@@ -18,22 +19,22 @@ import data.lib.review
 decisive_at := review.decisive
 
 # Everything somebody did, with account, system, time and where it stands.
-acts contains {"account": contribution.account, "system": review.system, "at": _written_at, "did": "contributed to", "evidence": contribution.evidence} if {
-	some contribution in review.contributions
+acts contains {"account": contribution.account, "system": authorship.system, "at": _written_at, "did": "contributed to", "evidence": contribution.evidence} if {
+	some contribution in authorship.contributions
 	contribution.evidence != "/change/event/beneficiary"
 	not people.is_tool(contribution.account)
 }
 
-acts contains {"account": entry.user, "system": review.system, "at": _at(entry, "submitted_at"), "did": "reviewed", "evidence": $"/change/pull_request/reviews/{index}"} if {
+acts contains {"account": entry.user, "system": authorship.system, "at": _at(entry, "submitted_at"), "did": "reviewed", "evidence": $"/change/pull_request/reviews/{index}"} if {
 	some index, entry in review.opinions
 	entry.state != "DISMISSED"
 }
 
-acts contains {"account": change.pull_request.merged_by, "system": review.system, "at": review.decisive, "did": "merged", "evidence": "/change/pull_request/merged_by"} if {
+acts contains {"account": change.pull_request.merged_by, "system": authorship.system, "at": review.decisive, "did": "merged", "evidence": "/change/pull_request/merged_by"} if {
 	change.pull_request.merged_by
 }
 
-acts contains {"account": change.pull_request.enqueued_by, "system": review.system, "at": review.decisive, "did": "enqueued", "evidence": "/change/pull_request/enqueued_by"} if {
+acts contains {"account": change.pull_request.enqueued_by, "system": authorship.system, "at": review.decisive, "did": "enqueued", "evidence": "/change/pull_request/enqueued_by"} if {
 	change.pull_request.enqueued_by
 }
 
@@ -45,7 +46,7 @@ acts contains {"account": act.account, "system": act.system, "at": _deployed_at,
 	some act in deployer.acts
 }
 
-acts contains {"account": input.change.event.actor, "system": review.system, "at": _at(input.change.event, "at"), "did": "applied", "evidence": "/change/event/actor"} if {
+acts contains {"account": input.change.event.actor, "system": authorship.system, "at": _at(input.change.event, "at"), "did": "applied", "evidence": "/change/event/actor"} if {
 	input.change.event.actor
 }
 
@@ -174,7 +175,7 @@ _anonymous_deeds contains "wrote" if {
 	not change.gitless
 	not change.is_rollback
 	not _is_bare_image
-	count(review.contributions) == 0
+	count(authorship.contributions) == 0
 }
 
 _is_bare_image if {

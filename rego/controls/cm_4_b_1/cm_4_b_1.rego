@@ -9,6 +9,7 @@
 package controls.cm_4_b_1
 
 import data.classification
+import data.lib.authorship
 import data.lib.change
 import data.lib.clock
 import data.lib.emergency
@@ -65,7 +66,7 @@ _so_far := $"approved so far by {review.names(_full)}; judged at the merge" if {
 
 _full := [verdict | some verdict in review.judged; verdict.worth == "full"]
 
-_excluded := sort([id | some id, _ in review.authors])
+_excluded := sort([id | some id, _ in authorship.authors])
 
 _ask := $"Have {required} independent person(s) (not {concat(", ", _excluded)}) approve the final revision." if {
 	count(_excluded) > 0
@@ -159,7 +160,7 @@ _merged if {
 problems contains {
 	"status": "fail",
 	"reason": "rev.changes_requested_open",
-	"message": $"{people.label(review.system, statement.account)} requested changes at {statement.review.submitted_at}, and the objection stood at the merge.",
+	"message": $"{people.label(authorship.system, statement.account)} requested changes at {statement.review.submitted_at}, and the objection stood at the merge.",
 	"evidence": {statement.evidence},
 	"remediation": "Resolve the objection with whoever raised it, and have the change reviewed again.",
 } if {

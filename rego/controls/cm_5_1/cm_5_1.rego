@@ -9,17 +9,17 @@
 package controls.cm_5_1
 
 import data.classification
+import data.lib.authorship
 import data.lib.change
 import data.lib.clock
 import data.lib.emergency
 import data.lib.evidence
-import data.lib.review
 
 decisive_at := emergency.documentation_due
 
 not_applicable := "The change is no emergency." if classification.type != "emergency"
 
-_facts["who made the change"] if count(review.contributions) > 0
+_facts["who made the change"] if count(authorship.contributions) > 0
 
 _facts["when it was made"] if change.effective_at
 
@@ -31,14 +31,13 @@ _facts["which commit or event it was"] if input.change.event.type
 
 _facts["which incident it answers"] if emergency.trigger
 
-_gaps := {fact |
+_gaps contains fact if {
 	some fact in ["who made the change", "when it was made", "which commit or event it was", "which incident it answers"]
 	not _facts[fact]
 }
 
-problems contains problem if {
+problems contains _missing if {
 	count(_gaps) > 0
-	problem := _missing
 }
 
 _missing := {

@@ -9,6 +9,7 @@
 package controls.cm_5_2
 
 import data.classification
+import data.lib.authorship
 import data.lib.change
 import data.lib.clock
 import data.lib.deployer
@@ -24,15 +25,14 @@ not_applicable := "The change is no emergency." if classification.type != "emerg
 
 _remedy := $"Have somebody other than {concat(", ", sort([id | some id in _involved]))} review the change by {clock.text(emergency.review_due)}."
 
-_involved := {id | some id, _ in review.authors} | deployer.persons
+_involved := {id | some id, _ in authorship.authors} | deployer.persons
 
 _pointer := {"/change/retrospective_review"} if {
 	retrospective.record
 } else := change.pointers
 
-problems contains problem if {
+problems contains _missing if {
 	not retrospective.done
-	problem := _missing
 }
 
 _missing := {
@@ -79,10 +79,9 @@ problems contains {
 }
 
 # What came before the change is no review after it.
-problems contains problem if {
+problems contains _early if {
 	retrospective.done
 	retrospective.completed_at < emergency.decisive - clock.skew
-	problem := _early
 }
 
 _early := {
@@ -114,10 +113,9 @@ problems contains object.union(_dependence_due, {
 	retrospective.dependence
 }
 
-problems contains problem if {
+problems contains _anonymous if {
 	retrospective.done
 	not retrospective.record.reviewer
-	problem := _anonymous
 }
 
 _anonymous := {

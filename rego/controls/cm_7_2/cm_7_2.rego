@@ -9,6 +9,7 @@
 package controls.cm_7_2
 
 import data.classification
+import data.lib.authorship
 import data.lib.change
 import data.lib.clock
 import data.lib.emergency
@@ -40,25 +41,25 @@ _parties contains {"field": field, "account": input.change.event[field]} if {
 problems contains {
 	"status": "fail",
 	"reason": "acc.unauthorised",
-	"message": $"{people.label(review.system, party.account)}, the {party.field} of the grant, was not authorised at {clock.text(decisive_at)}.",
+	"message": $"{people.label(authorship.system, party.account)}, the {party.field} of the grant, was not authorised at {clock.text(decisive_at)}.",
 	"evidence": {$"/change/event/{party.field}"},
 	"remediation": $"Revoke the access of {party.account}.",
 } if {
 	some party in _parties
-	person := review.person_of(party.account)
+	person := authorship.person_of(party.account)
 	people.is_human(person)
-	not people.authorised(person, review.system, decisive_at)
+	not people.authorised(person, authorship.system, decisive_at)
 }
 
 problems contains {
 	"status": "fail",
 	"reason": "acc.unauthorised",
-	"message": $"{people.label(review.system, party.account)}, the {party.field} of the grant, is a {person.kind} that is not registered.",
+	"message": $"{people.label(authorship.system, party.account)}, the {party.field} of the grant, is a {person.kind} that is not registered.",
 	"evidence": {$"/change/event/{party.field}"},
 	"remediation": $"Register {party.account} with owner and purpose, or revoke its access.",
 } if {
 	some party in _parties
-	person := review.person_of(party.account)
+	person := authorship.person_of(party.account)
 	person.kind in {"bot", "agent"}
 	not person.registered == true
 }
@@ -104,8 +105,8 @@ problems contains {
 	"remediation": $"Link {party.account} to a person, or revoke the access.",
 } if {
 	some party in _parties
-	not review.person_of(party.account)
-	not people.is_system(review.system, party.account)
+	not authorship.person_of(party.account)
+	not people.is_system(authorship.system, party.account)
 }
 
 # What is left of a deleted account may have been anybody's.
@@ -119,10 +120,9 @@ _approvers := review.approvers | retrospective.reviewers if {
 	classification.type == "emergency"
 } else := review.approvers
 
-problems contains problem if {
+problems contains _unapproved if {
 	_is_grant
 	count(_approvers) == 0
-	problem := _unapproved
 }
 
 _unapproved := {
@@ -241,10 +241,9 @@ problems contains {
 	clock.instant(_elevation.revoked_at) > revocation_due
 }
 
-problems contains problem if {
+problems contains _unrevoked if {
 	_expires_at
 	not _elevation.revoked_at
-	problem := _unrevoked
 }
 
 _unrevoked := {

@@ -4,9 +4,9 @@
 # scope: package
 package lib.deployer
 
+import data.lib.authorship
 import data.lib.change
 import data.lib.people
-import data.lib.review
 
 # acts: every act by which the change reached production. With automatic
 # deployment it is the merge; a merge queue acts for whoever enqueued.
@@ -22,11 +22,11 @@ acts contains act if {
 	some index in change.first_live
 	deployment := change.live[index]
 	not deployment.user
-	_on_merge(deployment.trigger)
+	_follows_merge(deployment)
 	act := _merge_act
 }
 
-acts contains {"account": input.change.event.actor, "system": review.system, "evidence": "/change/event/actor"} if {
+acts contains {"account": input.change.event.actor, "system": authorship.system, "evidence": "/change/event/actor"} if {
 	change.gitless
 	input.change.event.actor
 }
@@ -44,18 +44,27 @@ acts contains {"account": deployment.user, "system": "render", "evidence": $"/ch
 
 _on_merge(trigger) if trigger in {"new_commit", "blueprint_sync"}
 
-_merge_act := {"account": change.pull_request.enqueued_by, "system": review.system, "evidence": "/change/pull_request/enqueued_by"} if {
+_follows_merge(deployment) if _on_merge(deployment.trigger)
+
+# A registered hook is the pipeline going on after the merge: whoever merged set
+# it going.
+_follows_merge(deployment) if {
+	deployment.trigger in {"deploy_hook", "api", "rest_api"}
+	deployment.hook_registered == true
+}
+
+_merge_act := {"account": change.pull_request.enqueued_by, "system": authorship.system, "evidence": "/change/pull_request/enqueued_by"} if {
 	change.pull_request.enqueued_by
-} else := {"account": change.pull_request.merged_by, "system": review.system, "evidence": "/change/pull_request/merged_by"} if {
+} else := {"account": change.pull_request.merged_by, "system": authorship.system, "evidence": "/change/pull_request/merged_by"} if {
 	change.pull_request.merged_by
 	not _is_queue(change.pull_request.merged_by)
-} else := {"account": input.change.push.actor, "system": review.system, "evidence": "/change/push/actor"} if {
+} else := {"account": input.change.push.actor, "system": authorship.system, "evidence": "/change/push/actor"} if {
 	input.change.push.actor
 }
 
 # A merge queue acts for somebody; without the record of whom, nobody is known.
 _is_queue(account) if {
-	people.is_system(review.system, account)
+	people.is_system(authorship.system, account)
 	contains(lower(account), "merge-queue")
 }
 

@@ -4,12 +4,12 @@
 # scope: package
 package lib.retrospective
 
+import data.lib.authorship
 import data.lib.clock
 import data.lib.deployer
 import data.lib.emergency
 import data.lib.evidence
 import data.lib.people
-import data.lib.review
 
 record := input.change.retrospective_review
 
@@ -60,7 +60,7 @@ dependence := "the reviewer is not on record" if {
 } else := $"{record.reviewer} was not authorised at {record.completed_at}" if {
 	not people.engaged(person, completed_at)
 } else := $"{record.reviewer} had a part in the change" if {
-	review.authors[person.id]
+	authorship.authors[person.id]
 } else := $"{record.reviewer} deployed the change" if {
 	person.id in deployer.persons
 }

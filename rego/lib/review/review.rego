@@ -1,187 +1,14 @@
 # METADATA
 # title: Review
-# description: Who wrote a change, who approved it independently and on which revision (controls CM-4.B.1, 4.1 to 4.4).
+# description: Who approved a change independently, when, and on which revision (controls CM-4.B.1, 4.2).
 # scope: package
 package lib.review
 
+import data.lib.authorship
 import data.lib.change
 import data.lib.clock
 import data.lib.evidence
 import data.lib.people
-
-# --- Who wrote it -----------------------------------------------------------
-
-# Commits that carry authored content. Update-branch merges without conflicts
-# bring nothing of their own, and whoever clicked the button wrote nothing.
-content_commits[index] := commit if {
-	some index, commit in change.pull_request.commits
-	not _may_be_update_merge(commit)
-}
-
-# Whether somebody resolved conflicts in them is not on record.
-_unclear_merges contains commit if {
-	some commit in change.pull_request.commits
-	_may_be_update_merge(commit)
-	not _is_update_merge(commit)
-}
-
-_is_update_merge(commit) if {
-	commit.merge_from_base == true
-	commit.conflicts == false
-}
-
-_may_be_update_merge(commit) if {
-	commit.merge_from_base == true
-	not commit.conflicts == true
-}
-
-# contributions: every account that had a part in the content, with the reason
-# for which it could not approve.
-contributions contains {"account": change.pull_request.author, "reason": "rev.self", "evidence": "/change/pull_request/author"} if {
-	change.pull_request.author
-}
-
-contributions contains {"account": commit.author, "reason": "rev.self", "evidence": $"/change/pull_request/commits/{index}"} if {
-	some index, commit in content_commits
-	commit.author
-}
-
-contributions contains {"account": commit.committer, "reason": "rev.committer", "evidence": $"/change/pull_request/commits/{index}"} if {
-	some index, commit in content_commits
-	commit.committer
-	not people.is_system(system, commit.committer)
-}
-
-contributions contains {"account": account, "reason": "rev.coauthor", "evidence": $"/change/pull_request/commits/{index}"} if {
-	some index, commit in content_commits
-	some account in commit.co_authors
-}
-
-contributions contains {"account": account, "reason": "rev.operator", "evidence": $"/change/pull_request/agent_operators/{index}"} if {
-	some index, account in change.pull_request.agent_operators
-}
-
-contributions contains {"account": account, "reason": "rev.operator", "evidence": $"/change/pull_request/operator_events/{index}"} if {
-	some name in _operator_names
-	[index, account] := name
-}
-
-# _operator_names: whom the events of an agent's operation name, under whatever
-# field: index -> accounts.
-_operator_names contains [index, account] if {
-	some index, event in change.pull_request.operator_events
-	walk(event, [path, account])
-	is_string(account)
-	_names_operator(path[count(path) - 1], account)
-}
-
-_names_operator(field, _) if field in {"operator", "actor", "user", "by"}
-
-_names_operator(_, account) if people.is_human(person_of(account))
-
-_unnamed_operation contains index if {
-	some index, _ in change.pull_request.operator_events
-	every name in _operator_names {
-		name[0] != index
-	}
-}
-
-contributions contains {"account": change.pull_request.assigned_by, "reason": "rev.operator", "evidence": "/change/pull_request/assigned_by"} if {
-	change.pull_request.assigned_by
-	count(agents) > 0
-}
-
-contributions contains {"account": input.change.push.actor, "reason": "rev.self", "evidence": "/change/push/actor"} if {
-	input.change.push.actor
-}
-
-# Where Git holds nothing: who asked for it and who gains by it.
-contributions contains {"account": input.change.event[field], "reason": "rev.self", "evidence": $"/change/event/{field}"} if {
-	some field in ["requested_by", "beneficiary"]
-	input.change.event[field]
-}
-
-contributions contains {"account": input.change.issue.author, "reason": "rev.self", "evidence": "/change/issue/author"} if {
-	change.gitless
-	input.change.issue.author
-}
-
-contributions contains {"account": input.change.event.actor, "reason": "rev.self", "evidence": "/change/event/actor"} if {
-	input.change.event.actor
-	not input.change.event.requested_by
-}
-
-# Accounts that name tools count for nobody.
-_counted contains contribution if {
-	some contribution in contributions
-	not people.is_tool(contribution.account)
-	not people.is_system(system, contribution.account)
-}
-
-# system is where the accounts of a change belong.
-system := input.change.event.system if {
-	change.gitless
-	input.change.event.system
-} else := evidence.code
-
-# person_of names the person behind an account of the change. A request outside
-# Git may name the person instead of an account.
-person_of(account) := found if {
-	found := people.person(system, account)
-} else := people.member(account) if {
-	change.gitless
-}
-
-# authors: person -> the strongest reason why that person is not independent.
-authors[id] contains contribution.reason if {
-	some contribution in _counted
-	id := person_of(contribution.account).id
-}
-
-# possible_authors: persons who are authors if a merge turns out to hold content.
-possible_authors contains person_of(commit[field]).id if {
-	some commit in _unclear_merges
-	some field in ["author", "committer"]
-}
-
-# Contributors whom the directory cannot name.
-unresolved_authors contains contribution.account if {
-	some contribution in _counted
-	not person_of(contribution.account)
-}
-
-# Agents among the authors; each acts for a person who must be known.
-agents contains id if {
-	some id, _ in _machine_authors
-	people.record[id].kind == "agent"
-}
-
-_machine_authors[id] contains account if {
-	some account in _authoring_accounts
-	found := person_of(account)
-	people.is_machine(found)
-	id := found.id
-}
-
-_authoring_accounts contains change.pull_request.author
-
-_authoring_accounts contains commit.author if some commit in content_commits
-
-_authoring_accounts contains input.change.push.actor
-
-# The persons who steered an agent.
-operators contains person_of(contribution.account).id if {
-	some contribution in contributions
-	contribution.reason == "rev.operator"
-	people.is_human(person_of(contribution.account))
-}
-
-# Another person who authored commits on an agent's pull request does not tell
-# who steered the agent.
-operator_unknown if {
-	count(agents) > 0
-	count(operators) == 0
-}
 
 # --- Who approved it --------------------------------------------------------
 
@@ -233,8 +60,8 @@ statements contains statement if {
 }
 
 # Statements of one person count once, whatever account they came from.
-_owner(account) := person_of(account).id if {
-	person_of(account)
+_owner(account) := authorship.person_of(account).id if {
+	authorship.person_of(account)
 } else := concat(":", ["account", lower(account)])
 
 _state_at_merge(review) := "DISMISSED" if {
@@ -265,7 +92,7 @@ _weight := {"APPROVED": 0, "UNCLEAR": 1, "DISMISSED": 2, "CHANGES_REQUESTED": 3}
 objections[owner] := statement if {
 	some owner, statement in standing
 	statement.state == "CHANGES_REQUESTED"
-	people.is_human(person_of(statement.account))
+	people.is_human(authorship.person_of(statement.account))
 }
 
 # An objection of somebody whom nobody can name: perhaps a stranger's, perhaps one
@@ -273,13 +100,13 @@ objections[owner] := statement if {
 _nameless_objections contains statement if {
 	some statement in standing
 	statement.state == "CHANGES_REQUESTED"
-	not person_of(statement.account)
+	not authorship.person_of(statement.account)
 	_may_be_ours(statement.account)
 }
 
 _may_be_ours(_) if not people.directory_complete
 
-_may_be_ours(account) if people.is_shared(system, account)
+_may_be_ours(account) if people.is_shared(authorship.system, account)
 
 _may_be_ours(account) if people.is_erased(account)
 
@@ -289,7 +116,7 @@ judged[owner] := verdict if {
 	statement.state != "CHANGES_REQUESTED"
 	not _gitless_verdicts[owner].worth == "full"
 	verdict := object.union(_worth(owner, statement), {
-		"label": people.label(system, statement.account),
+		"label": people.label(authorship.system, statement.account),
 		"owner": owner,
 		"at": statement.at,
 		"evidence": statement.evidence,
@@ -304,7 +131,7 @@ judged[owner] := verdict if {
 	index := min({index | some index, review in _undated; _owner(review.user) == owner})
 	review := _undated[index]
 	verdict := object.union(_timeless(owner, review.user), {
-		"label": people.label(system, review.user),
+		"label": people.label(authorship.system, review.user),
 		"owner": owner,
 		"at": decisive,
 		"evidence": $"/change/pull_request/reviews/{index}",
@@ -357,31 +184,31 @@ _worth(owner, statement) := {"worth": "none", "reason": "rev.dismissed", "why": 
 } else := {"worth": "unclear", "reason": "rev.incomplete", "why": _revision_doubt(statement.review)} if {
 	_revision_doubt(statement.review)
 } else := {"worth": "unclear", "reason": "rev.incomplete", "why": "comes from whoever merged the base branch, and whether conflicts were resolved is not on record"} if {
-	owner in possible_authors
+	owner in authorship.possible_authors
 } else := {"worth": "full"}
 
 # _identity_fault says why an account is no independent, authorised human.
 _identity_fault(account, at) := {"worth": "unclear", "reason": "rev.incomplete", "why": "cannot be resolved to a person, because the directory was not read completely"} if {
-	not person_of(account)
+	not authorship.person_of(account)
 	not people.directory_complete
 } else := {"worth": "unclear", "reason": "actor.unresolved", "why": "is what is left of a deleted account"} if {
-	not person_of(account)
+	not authorship.person_of(account)
 	people.is_erased(account)
 } else := {"worth": "unclear", "reason": "actor.unresolved", "why": "comes from an account that several persons use"} if {
-	not person_of(account)
-	people.is_shared(system, account)
+	not authorship.person_of(account)
+	people.is_shared(authorship.system, account)
 } else := {"worth": "none", "reason": "rev.not_authorised", "why": "is not in the directory"} if {
-	not person_of(account)
+	not authorship.person_of(account)
 } else := {"worth": "none", "reason": "rev.bot", "why": "is no human"} if {
-	not people.is_human(person_of(account))
+	not people.is_human(authorship.person_of(account))
 } else := {"worth": "none", "reason": "rev.not_authorised", "why": $"was not authorised at {clock.text(at)}"} if {
-	not people.authorised(person_of(account), system, at)
+	not people.authorised(authorship.person_of(account), authorship.system, at)
 }
 
 _part_in_it(owner) := {"worth": "none", "reason": reason, "why": _part[reason]} if {
 	reason := [reason |
 		some reason in ["rev.self", "rev.operator", "rev.coauthor", "rev.committer"]
-		reason in authors[owner]
+		reason in authorship.authors[owner]
 	][0]
 }
 
@@ -422,7 +249,7 @@ _covers_head(sha) if {
 	_is_listed(sha)
 	_commits_whole
 	every commit in object.get(_later, sha, set()) {
-		_is_update_merge(commit)
+		authorship.is_update_merge(commit)
 	}
 }
 
@@ -431,7 +258,7 @@ _may_cover_head(_) if not change.pull_request.head_sha
 _may_cover_head(sha) if {
 	_is_listed(sha)
 	every commit in object.get(_later, sha, set()) {
-		_may_be_update_merge(commit)
+		authorship.may_be_update_merge(commit)
 	}
 }
 
@@ -505,13 +332,13 @@ _list_cut if {
 }
 
 # Approvals that came after the merge.
-late contains {"label": people.label(system, review.user), "at": review.submitted_at, "evidence": $"/change/pull_request/reviews/{index}"} if {
+late contains {"label": people.label(authorship.system, review.user), "at": review.submitted_at, "evidence": $"/change/pull_request/reviews/{index}"} if {
 	some index, review in opinions
 	review.state == "APPROVED"
 	clock.instant(review.submitted_at) > decisive
 }
 
-late contains {"label": people.label(system, approval.by), "at": approval.at, "evidence": $"/change/issue/approvals/{index}"} if {
+late contains {"label": people.label(authorship.system, approval.by), "at": approval.at, "evidence": $"/change/issue/approvals/{index}"} if {
 	change.gitless
 	some index, approval in input.change.issue.approvals
 	clock.instant(approval.at) > decisive + clock.skew
@@ -528,7 +355,7 @@ _gitless_verdicts[owner] := verdict if {
 	])
 	first := ranked[0]
 	verdict := object.union(_gitless_worth(owner, first[2].by, first[0]), {
-		"label": people.label(system, first[2].by),
+		"label": people.label(authorship.system, first[2].by),
 		"owner": owner,
 		"at": first[0],
 		"evidence": $"/change/issue/approvals/{first[1]}",
@@ -544,8 +371,8 @@ _gitless_verdicts[owner] := verdict if {
 	}
 	index := min({index | some index, approval in input.change.issue.approvals; _member_owner(approval.by) == owner})
 	approval := input.change.issue.approvals[index]
-	verdict := object.union(_undated_worth(owner, approval.by), {
-		"label": people.label(system, approval.by),
+	verdict := object.union(_undated_worth(owner), {
+		"label": people.label(authorship.system, approval.by),
 		"owner": owner,
 		"at": decisive,
 		"evidence": $"/change/issue/approvals/{index}",
@@ -556,7 +383,7 @@ _other_or_undated(approval, owner) if _member_owner(approval.by) != owner
 
 _other_or_undated(approval, _) if not approval.at
 
-_undated_worth(owner, _) := _part_in_it(owner) if {
+_undated_worth(owner) := _part_in_it(owner) if {
 	_part_in_it(owner)
 } else := {"worth": "unclear", "reason": "rev.incomplete", "why": "has no time on record"}
 
@@ -621,7 +448,7 @@ doubts contains {"reason": "rev.incomplete", "text": $"{statement.account}'s rev
 	statement.state == "UNCLEAR"
 }
 
-doubts contains {"reason": "rev.incomplete", "text": $"{people.label(system, statement.account)} requested changes, and who that is cannot be told", "about": "reviews"} if {
+doubts contains {"reason": "rev.incomplete", "text": $"{people.label(authorship.system, statement.account)} requested changes, and who that is cannot be told", "about": "reviews"} if {
 	some statement in _nameless_objections
 }
 
@@ -640,14 +467,14 @@ doubts contains {"reason": "rev.incomplete", "text": "no commit of the pull requ
 	count(object.get(change.pull_request, "commits", [])) == 0
 }
 
-doubts contains {"reason": "rev.incomplete", "text": $"who stands behind {concat(", ", sort([account | some account in unresolved_authors]))} cannot be told, because the directory was not read completely", "about": "commits"} if {
-	count(unresolved_authors) > 0
+doubts contains {"reason": "rev.incomplete", "text": $"who stands behind {concat(", ", sort([account | some account in authorship.unresolved_authors]))} cannot be told, because the directory was not read completely", "about": "commits"} if {
+	count(authorship.unresolved_authors) > 0
 	not people.directory_complete
 }
 
-doubts contains {"reason": "rev.operator", "text": $"nobody is on record who steered {concat(", ", sort([agent | some agent in agents]))}", "about": "commits"} if operator_unknown
+doubts contains {"reason": "rev.operator", "text": $"nobody is on record who steered {concat(", ", sort([agent | some agent in authorship.agents]))}", "about": "commits"} if authorship.operator_unknown
 
-doubts contains {"reason": "rev.operator", "text": "an event of the agent's operation does not say who steered it", "about": "commits"} if count(_unnamed_operation) > 0
+doubts contains {"reason": "rev.operator", "text": "an event of the agent's operation does not say who steered it", "about": "commits"} if count(authorship.unnamed_operations) > 0
 
 doubts contains {"reason": "rev.incomplete", "text": $"the request could not be read: {evidence.gap("issues")}", "about": "approvals"} if {
 	change.gitless

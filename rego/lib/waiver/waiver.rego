@@ -4,6 +4,7 @@
 # scope: package
 package lib.waiver
 
+import data.lib.authorship
 import data.lib.catalogue
 import data.lib.clock
 import data.lib.deployer
@@ -158,7 +159,7 @@ _is_authorised(waiver) if {
 }
 
 # Whoever wrote, requested, reviewed or deployed the change took part in it.
-_participants contains id if some id, _ in review.authors
+_participants contains id if some id, _ in authorship.authors
 
 _participants contains owner if some owner, _ in review.standing
 
