@@ -138,9 +138,11 @@ first_live := {index |
 _earlier_exists(index, deployment) if {
 	some other, candidate in live
 	other != index
-	object.get(candidate, "service", "") == object.get(deployment, "service", "")
+	_service(candidate) == _service(deployment)
 	[_since(candidate), other] < [_since(deployment), index]
 }
+
+_service(deployment) := object.get(deployment, "service", "")
 
 # A deployment without any time may have been the first.
 _since(deployment) := _live_since(deployment) if {
