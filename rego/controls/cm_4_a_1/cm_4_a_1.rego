@@ -80,11 +80,10 @@ _tracked_in_git contains pointer if {
 	input.change[field]
 }
 
-problems contains problem if {
+problems contains _untracked if {
 	change.from_git
 	not _is_image
 	count(_tracked_in_git) == 0
-	problem := _untracked
 }
 
 _untracked := {
@@ -161,11 +160,10 @@ _in_git if {
 	change.pull_request.merged_at
 }
 
-problems contains problem if {
+problems contains _not_in_git if {
 	change.gitless
 	_git_expressible
 	not _in_git
-	problem := _not_in_git
 }
 
 _not_in_git := {
@@ -184,11 +182,10 @@ _not_in_git := {
 	"remediation": "Put the setting into the blueprint and let it be applied from there.",
 }
 
-problems contains problem if {
+problems contains _no_issue if {
 	change.gitless
 	not _git_expressible
 	not _in_git
-	problem := _no_issue
 }
 
 _no_issue := _no_request if {

@@ -84,9 +84,8 @@ _in_time contains {"pointer": "/change/pull_request", "name": change.name} if {
 	not change.pull_request.merged_at
 }
 
-problems contains problem if {
+problems contains _missing if {
 	count(_in_time) == 0
-	problem := _missing
 }
 
 # Records that say not when they were opened.

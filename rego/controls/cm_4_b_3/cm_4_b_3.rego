@@ -286,7 +286,7 @@ _rule_after(event, key) := event.after[key] if {
 } else := event.to[key] if {
 	is_object(event.to)
 } else := event[key] if {
-	true
+	key in object.keys(event)
 } else := event.to if {
 	event.field == key
 } else := event.after if {

@@ -124,7 +124,7 @@ _last[name] := index if {
 }
 
 # Of two runs that were over in the same second the one that did not succeed counts.
-_is_success(check) := lower(check.conclusion) == "success"
+_is_success(check) if lower(check.conclusion) == "success"
 
 _weight(check) := 0 if _is_success(check)
 

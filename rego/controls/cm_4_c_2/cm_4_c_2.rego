@@ -85,9 +85,8 @@ _in_time contains index if {
 
 _remedy := "Deploy the merged revision to staging or a preview environment before production."
 
-problems contains problem if {
+problems contains _missing if {
 	count(_in_time) == 0
-	problem := _missing
 }
 
 _missing := {

@@ -44,12 +44,12 @@ decisive_at := due if {
 
 # Named checks that count: for TLS, IAM and network only those aimed at them; for
 # other security-impacting content the security and evaluation checks.
-_globs := {glob |
+_globs := {pattern |
 	some kind in scope.validated
-	some glob in data.settings.checks[kind]
+	some pattern in data.settings.checks[kind]
 } if {
 	count(scope.validated) > 0
-} else := {glob | some glob in data.settings.checks.security} | {glob | some glob in data.settings.checks.evaluation}
+} else := {pattern | some pattern in data.settings.checks.security} | {pattern | some pattern in data.settings.checks.evaluation}
 
 _checks[index] := check if {
 	some index, check in input.change.checks
@@ -111,10 +111,9 @@ _remedy := $"Run the targeted check or record a validation by {clock.text(due)}.
 	due
 } else := "Run the targeted check or record a validation once the change is in effect."
 
-problems contains problem if {
+problems contains _missing if {
 	not _unclear_scope
 	count(_passing) == 0
-	problem := _missing
 }
 
 _unclear_scope if {

@@ -19,9 +19,9 @@ decisive_at := emergency.review_due
 
 not_applicable := "The change is no emergency." if classification.type != "emergency"
 
-_touched := {lower(component) | some component in input.change.components}
+_touched contains lower(component) if some component in input.change.components
 
-_affected := {lower(component) | some component in emergency.trigger.affected_components}
+_affected contains lower(component) if some component in emergency.trigger.affected_components
 
 _incident := emergency.trigger.id if {
 	emergency.trigger.id
@@ -55,10 +55,9 @@ _found_beyond if {
 	retrospective.record.limited_to_issue == false
 }
 
-problems contains problem if {
+problems contains _unattested if {
 	not _attested
 	not _found_beyond
-	problem := _unattested
 }
 
 _attested if {

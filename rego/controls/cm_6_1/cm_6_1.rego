@@ -48,9 +48,8 @@ _texts["/change/pull_request/body_at_merge/description"] := change.pull_request.
 
 _texts["/change/pull_request/body_at_merge/raw"] := change.pull_request.body_at_merge.raw
 
-problems contains problem if {
+problems contains _missing if {
 	count(_findings) == 0
-	problem := _missing
 }
 
 _missing := {

@@ -77,10 +77,9 @@ _made_good(validation) if {
 
 _kind(validation) := lower(object.get(validation, "kind", "the validation"))
 
-problems contains problem if {
+problems contains _missing if {
 	count(scope.validated) > 0
 	count(_passing) == 0
-	problem := _missing
 }
 
 problems contains {

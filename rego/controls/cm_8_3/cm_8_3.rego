@@ -51,10 +51,9 @@ problems contains {
 	_investigated_at > due
 }
 
-problems contains problem if {
+problems contains _missing if {
 	_raised_at
 	not _investigated_at
-	problem := _missing
 }
 
 _missing := {

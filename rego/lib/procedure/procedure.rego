@@ -143,9 +143,9 @@ _hosts(file, sign) := {found[1] |
 	some found in regex.find_all_string_submatch_n(`(?i)resolved"?:?\s+"?[a-z+]+://([^/"\s]+)`, line, -1)
 }
 
-_version(text) := numbers if {
+_version(text) := parts if {
 	found := regex.find_all_string_submatch_n(`^[^0-9]*([0-9]+)\.([0-9]+)`, text, 1)
-	numbers := [to_number(found[0][1]), to_number(found[0][2])]
+	parts := [to_number(found[0][1]), to_number(found[0][2])]
 } else := [to_number(found[0][1]), 0] if {
 	found := regex.find_all_string_submatch_n(`^[^0-9]*([0-9]+)$`, text, 1)
 }
