@@ -31,39 +31,57 @@ const IndexName = "catalogue/README.md"
 // controls/<rule>, as the built-in ones are.
 func PageName(rule string) string { return "controls/" + rule + "/README.md" }
 
-// Examples are findings that decisions gave, one for each control and status.
-// The zero value is ready for use.
+// Examples are findings that decisions gave. The zero value is ready for use.
 type Examples struct {
-	chosen map[key]example
+	found map[key]map[string]group // by reasons
 }
 
 type key struct{ control, status string }
 
-type example struct {
-	message, origin string
-	reasons         int
+// group is the findings that have the same reasons.
+type group struct {
+	count, reasons int
+	shortest       example
 }
 
-// Add takes up the findings of a decision. Of several examples the simplest
-// stays, whatever the order in which they come. origin says whence the decision
-// is, such as the id of a case.
+type example struct{ message, origin string }
+
+// Add takes up the findings of a decision. origin says whence the decision is,
+// such as the id of a case.
 func (e *Examples) Add(origin string, d engine.Decision) {
-	if e.chosen == nil {
-		e.chosen = map[key]example{}
+	if e.found == nil {
+		e.found = map[key]map[string]group{}
 	}
 	for _, f := range d.Findings {
 		at := key{f.Control, f.Status}
-		found := example{f.Message, origin, len(f.Reasons)}
-		if old, ok := e.chosen[at]; !ok || found.compare(old) < 0 {
-			e.chosen[at] = found
+		if e.found[at] == nil {
+			e.found[at] = map[string]group{}
 		}
+		reasons := strings.Join(f.Reasons, " ")
+		g, known := e.found[at][reasons]
+		one := example{f.Message, origin}
+		if !known || one.compare(g.shortest) < 0 {
+			g.shortest = one
+		}
+		g.count, g.reasons = g.count+1, len(f.Reasons)
+		e.found[at][reasons] = g
 	}
 }
 
 func (x example) compare(y example) int {
-	return cmp.Or(
-		cmp.Compare(x.reasons, y.reasons), cmp.Compare(len(x.message), len(y.message)),
-		strings.Compare(x.message, y.message), strings.Compare(x.origin, y.origin))
+	return cmp.Or(cmp.Compare(len(x.message), len(y.message)), strings.Compare(x.message, y.message), strings.Compare(x.origin, y.origin))
+}
+
+// typical is the example to show: the shortest of those with the most frequent
+// reasons. It does not depend on the order in which decisions came.
+func (e Examples) typical(control, status string) (example, bool) {
+	groups := slices.Collect(maps.Values(e.found[key{control, status}]))
+	if len(groups) == 0 {
+		return example{}, false
+	}
+	return slices.MinFunc(groups, func(x, y group) int {
+		return cmp.Or(cmp.Compare(y.count, x.count), cmp.Compare(x.reasons, y.reasons), x.shortest.compare(y.shortest))
+	}).shortest, true
 }
 
 // Gaps lists what keeps the handbook from being complete: those of the
@@ -71,7 +89,7 @@ func (x example) compare(y example) int {
 func Gaps(c *policy.Catalogue, examples Examples) []string {
 	gaps := c.Gaps()
 	for _, entry := range c.Controls {
-		if _, ok := examples.chosen[key{entry.ID, engine.StatusFail}]; !ok && slices.Contains(entry.Statuses, engine.StatusFail) {
+		if _, ok := examples.typical(entry.ID, engine.StatusFail); !ok && slices.Contains(entry.Statuses, engine.StatusFail) {
 			gaps = append(gaps, fmt.Sprintf("control %s fails in no example", entry.ID))
 		}
 	}
@@ -131,7 +149,7 @@ func control(c *policy.Catalogue, entry policy.Entry, parameters map[string]poli
 	rows = nil
 	for _, status := range statuses(entry, examples) {
 		row := []string{code(status), "no example", ""}
-		if x, ok := examples.chosen[key{entry.ID, status}]; ok {
+		if x, ok := examples.typical(entry.ID, status); ok {
 			row[1], row[2] = escape(x.message), escape(x.origin)
 		}
 		rows = append(rows, row)
@@ -185,7 +203,7 @@ func statuses(entry policy.Entry, examples Examples) []string {
 		engine.StatusPass, engine.StatusFail, engine.StatusPending,
 		engine.StatusUnknown, engine.StatusNotApplicable, engine.StatusWaived,
 	} {
-		if _, seen := examples.chosen[key{entry.ID, status}]; seen || slices.Contains(entry.Statuses, status) {
+		if _, seen := examples.typical(entry.ID, status); seen || slices.Contains(entry.Statuses, status) {
 			out = append(out, status)
 		}
 	}
