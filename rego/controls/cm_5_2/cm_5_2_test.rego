@@ -32,6 +32,8 @@ test_status[note] if {
 		"decision pending": [_review("decision", "Pending"), "fail", ["retro.missing"]],
 		"without a time": [_unnamed("completed_at"), "fail", ["retro.missing"]],
 		"before the change": [_review("completed_at", "2026-11-10T10:00:00Z"), "fail", ["retro.missing"]],
+		"as the change took effect, within the tolerance of clocks": [_review("completed_at", "2026-11-10T11:05:00Z"), "pass", []],
+		"a second before that tolerance": [_review("completed_at", "2026-11-10T11:04:59Z"), "fail", ["retro.missing"]],
 		"before the change, still time": [_at(_review("completed_at", "2026-11-10T10:00:00Z"), "2026-11-11T10:00:00Z"), "pending", ["retro.missing"]],
 		"by the author": [_review("reviewer", "alice"), "fail", ["retro.not_independent"]],
 		"by the author's other account": [_review("reviewer", "alice@acme.example"), "fail", ["retro.not_independent"]],

@@ -24,6 +24,7 @@ test_status[note] if {
 		"91 days": [_put("last_completed_at", "2026-08-21T09:00:00Z"), "fail", ["ar.overdue"]],
 		"89 days": [_put("last_completed_at", "2026-08-23T09:00:00Z"), "pass", []],
 		"never": [_without("last_completed_at"), "fail", ["ar.never"]],
+		"completed this second": [_put("last_completed_at", "2026-11-20T09:00:00Z"), "pass", []],
 		"planned": [_put("last_completed_at", "2026-11-20T09:00:01Z"), "fail", ["ar.never"]],
 		"never, records unread": [dossier.unread(_without("last_completed_at"), "issues"), "unknown", ["ar.never"]],
 		"never, attestations unread": [dossier.unread(_without("last_completed_at"), "attestations"), "unknown", ["ar.never"]],

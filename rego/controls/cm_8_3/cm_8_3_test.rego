@@ -19,6 +19,8 @@ test_status[note] if {
 		"at the deadline": [_at(_alert({}), "2026-11-17T08:00:00Z"), "pending", ["al.not_investigated"]],
 		"a second past it": [_at(_alert({}), "2026-11-17T08:00:01Z"), "fail", ["al.not_investigated"]],
 		"planned": [_at(_began("2026-11-16T12:00:00Z"), "2026-11-16T11:00:00Z"), "pending", ["al.not_investigated"]],
+		"begun this second": [_at(_alert({"investigation_started_at": "2026-11-16T12:00:00Z"}), "2026-11-16T12:00:00Z"), "pending", ["al.unresolved"]],
+		"ended this second": [_alert({"investigation_started_at": "2026-11-16T12:00:00Z", "resolved_at": "2026-11-20T09:00:00Z"}), "pass", []],
 		"under way": [_alert({"investigation_started_at": "2026-11-16T12:00:00Z"}), "pending", ["al.unresolved"]],
 		"ended tomorrow": [_alert({"investigation_started_at": "2026-11-16T12:00:00Z", "resolved_at": "2026-11-21T12:00:00Z"}), "pending", ["al.unresolved"]],
 		"ended in a word": [_alert({"investigation_started_at": "2026-11-16T12:00:00Z", "end_state": "false positive"}), "pass", []],

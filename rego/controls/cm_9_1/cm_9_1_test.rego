@@ -15,6 +15,7 @@ test_status[note] if {
 		"366 days": [_reviewed("2025-11-19T09:00:00Z"), "fail", ["pol.overdue"]],
 		"364 days": [_reviewed("2025-11-21T09:00:00Z"), "pass", []],
 		"never": [_never, "fail", ["pol.never"]],
+		"reviewed this second": [_reviewed("2026-11-20T09:00:00Z"), "pass", []],
 		"planned": [_reviewed("2026-11-20T09:00:01Z"), "fail", ["pol.never"]],
 		"never, attestations unread": [dossier.unread(_never, "attestations"), "unknown", ["pol.never"]],
 		"never, tracker unread": [dossier.unread(_never, "issues"), "unknown", ["pol.never"]],

@@ -80,6 +80,8 @@ test_span[note] if {
 		"2 s": clock.second + 1,
 		"59 min": 59 * clock.minute,
 		"1 min": 119 * clock.second,
+		"60 s": clock.minute - 1,
+		"1 h 0 min": clock.hour,
 		"2 h 0 min": 2 * clock.hour,
 		"23 h 59 min": clock.day - clock.second,
 		"1 d 0 h": clock.day,
@@ -87,3 +89,5 @@ test_span[note] if {
 	}
 	clock.span(case) == note
 }
+
+test_span_of_a_minute if clock.span(clock.minute) == "1 min"

@@ -33,6 +33,7 @@ test_status[sprintf("%s: %s", [id, note])] if {
 		"at the deadline": [_at(_unreviewed, "2026-11-17T12:00:00Z"), "pending", ["pir.missing"]],
 		"a second past the deadline": [_at(_unreviewed, "2026-11-17T12:00:01Z"), "fail", ["pir.missing"]],
 		"without a time": [dossier.without(_emergency, "/change/post_incident_review/completed_at"), "fail", ["pir.missing"]],
+		"reviewed this second": [_at(_emergency, "2026-11-13T15:00:00Z"), "pass", []],
 		"planned": [_at(_emergency, "2026-11-12T12:00:00Z"), "pending", ["pir.missing"]],
 		"section absent": [dossier.without(_emergency, concat("", ["/change/post_incident_review/", section])), "fail", ["pir.missing"]],
 		"section empty": [_review(section, "  "), "fail", ["pir.missing"]],
