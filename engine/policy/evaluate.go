@@ -80,7 +80,7 @@ func (p *Policy) ask(ctx context.Context, input any) (any, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, p.timeout)
 	defer cancel()
-	results, err := p.query.Eval(ctx, rego.EvalParsedInput(value))
+	results, err := p.query.Eval(ctx, rego.EvalParsedInput(value), rego.EvalInterQueryBuiltinValueCache(p.patterns))
 	switch {
 	case ctx.Err() != nil:
 		return nil, fmt.Errorf("%w: the evaluation was stopped: %w", engine.ErrUndecided, context.Cause(ctx))

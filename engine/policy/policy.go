@@ -21,6 +21,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/rego"
 	"github.com/open-policy-agent/opa/v1/storage"
 	"github.com/open-policy-agent/opa/v1/storage/inmem"
+	"github.com/open-policy-agent/opa/v1/topdown/cache"
 	"github.com/open-policy-agent/opa/v1/version"
 
 	"github.com/changevouch/changevouch/engine"
@@ -56,6 +57,7 @@ type Policy struct {
 	controls []Control
 	index    map[string]Control // by id
 	timeout  time.Duration
+	patterns cache.InterQueryValueCache
 }
 
 var _ engine.Policy = (*Policy)(nil)
@@ -90,7 +92,7 @@ func (b *built) policy(ctx context.Context, options Options) (*Policy, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Policy{settings: b.settings, defaults: b.defaults, given: b.given, timeout: options.Timeout, index: map[string]Control{}}
+	p := &Policy{settings: b.settings, patterns: patterns(ctx), defaults: b.defaults, given: b.given, timeout: options.Timeout, index: map[string]Control{}}
 	if p.timeout <= 0 {
 		p.timeout = DefaultTimeout
 	}
@@ -116,6 +118,15 @@ func (b *built) policy(ctx context.Context, options Options) (*Policy, error) {
 		return nil, fmt.Errorf("prepare policy: %w", err)
 	}
 	return p, nil
+}
+
+// patterns keeps what globs and regular expressions compile to. A bundle has
+// some hundreds, and OPA by itself keeps only a hundred of each.
+func patterns(ctx context.Context) cache.InterQueryValueCache {
+	most := 10_000
+	return cache.NewInterQueryValueCache(ctx, &cache.Config{
+		InterQueryBuiltinValueCache: cache.InterQueryBuiltinValueCacheConfig{MaxNumEntries: &most},
+	})
 }
 
 // Ref identifies the bundle, the settings and the engine.
