@@ -55,7 +55,7 @@ func ReadArchive(ctx context.Context, r io.Reader) (Bundle, error) {
 // decision. One that is not whole is laid over another, see Options.Overlays.
 func (b Bundle) Whole() bool {
 	for name, content := range b.files {
-		if strings.HasSuffix(name, ".rego") && decisionPackage.Match(content) {
+		if strings.HasSuffix(name, ".rego") && !isTest(name) && decisionPackage.Match(content) {
 			return true
 		}
 	}

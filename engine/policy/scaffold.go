@@ -47,8 +47,8 @@ func (n NewControl) Prefix() string {
 	return n.ID[:max(0, strings.IndexAny(n.ID, "-."))]
 }
 
-// Rule is the name of the control's package.
-func (n NewControl) Rule() string { return strings.ToLower(separators.Replace(n.ID)) }
+// rule is the name of the control's package.
+func (n NewControl) rule() string { return strings.ToLower(separators.Replace(n.ID)) }
 
 // Scaffold begins a control in a folder, which becomes a bundle of one's own if
 // it is none: the rule and a test that pass as they are, a catalogue row, and a
@@ -67,7 +67,7 @@ func (n NewControl) Scaffold(folder fs.FS) ([]File, error) {
 	case !slices.Contains(severities, n.Severity):
 		return nil, fmt.Errorf("severity %q: it is one of %s", n.Severity, strings.Join(severities, ", "))
 	}
-	base := "controls/" + n.Rule() + "/" + n.Rule()
+	base := "controls/" + n.rule() + "/" + n.rule()
 	files := []File{{Name: base + ".rego"}, {Name: base + "_test.rego"}}
 	for i, text := range []string{ruleTemplate, testTemplate} {
 		if _, err := fs.Stat(folder, files[i].Name); err == nil {
@@ -98,7 +98,7 @@ func (n NewControl) fill(text string) ([]byte, error) {
 	}
 	var b bytes.Buffer
 	err = parsed.Execute(&b, map[string]string{
-		"ID": n.ID, "Title": n.Title, "Clause": n.Clause, "Rule": n.Rule(), "Label": strings.ToLower(n.ID),
+		"ID": n.ID, "Title": n.Title, "Clause": n.Clause, "Rule": n.rule(), "Label": strings.ToLower(n.ID),
 		"Description": n.Title + ": say here what the control checks.",
 		"Remediation": "Say here what to do when the control is not met.",
 	})
@@ -129,7 +129,7 @@ func (n NewControl) row(folder fs.FS, part string) (File, error) {
 	if err != nil {
 		return file, err
 	}
-	row := fmt.Sprintf("  %s:\n    rule: %s\n    title: %s\n    clause: %s\n    severity: %s\n    subjects: [change]\n", n.ID, n.Rule(), title, clause, n.Severity)
+	row := fmt.Sprintf("  %s:\n    rule: %s\n    title: %s\n    clause: %s\n    severity: %s\n    subjects: [change]\n", n.ID, n.rule(), title, clause, n.Severity)
 	text := strings.TrimRight(string(before), "\n") + "\n" + row
 	var after struct {
 		Controls map[string]any `yaml:"controls"`
@@ -163,7 +163,7 @@ func (n NewControl) manifest(folder fs.FS, part string) (File, error) {
 		return file, errors.New(".manifest: this is a whole policy; a control of one's own begins in a folder of its own")
 	}
 	m.RegoVersion = 1
-	for _, root := range []string{"catalogue/" + part, "controls/" + n.Rule(), "controls/" + n.Rule() + "_test", "settings/" + part} {
+	for _, root := range []string{"catalogue/" + part, "controls/" + n.rule(), "controls/" + n.rule() + "_test", "settings/" + part} {
 		if !slices.Contains(m.Roots, root) {
 			m.Roots = append(m.Roots, root)
 		}

@@ -24,8 +24,8 @@ type Page struct {
 	Text []byte
 }
 
-// IndexName is the page that leads to all others.
-const IndexName = "catalogue/README.md"
+// indexName is the page that leads to all others.
+const indexName = "catalogue/README.md"
 
 // PageName is where the page of a control is: beside a rule that is in
 // controls/<rule>, as the built-in ones are.
@@ -99,7 +99,7 @@ func Gaps(c *policy.Catalogue, examples Examples) []string {
 // Pages writes the handbook, the index first. Rules and tests that are files of
 // folder, where the pages will be, are linked.
 func Pages(c *policy.Catalogue, examples Examples, folder fs.FS) []Page {
-	pages := []Page{{Name: IndexName, Text: index(c)}}
+	pages := []Page{{Name: indexName, Text: index(c)}}
 	parameters := map[string]policy.Parameter{}
 	for _, p := range c.Policy.Parameters() {
 		parameters[p.Key] = p
@@ -233,7 +233,7 @@ func writeSettings(d *document, entry policy.Entry, parameters map[string]policy
 		if len(others) < len(entry.Settings) {
 			d.line("")
 		}
-		d.line("Read by what it draws on; the [catalogue](../../%s#settings) has their values:", IndexName)
+		d.line("Read by what it draws on; the [catalogue](../../%s#settings) has their values:", indexName)
 		d.line("")
 		for _, line := range others {
 			d.line("%s", line)
