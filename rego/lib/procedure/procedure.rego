@@ -252,7 +252,10 @@ _config_pointer(entry) := ["/change/event"] if entry.index < 0
 
 _within(value, bounds) if value in bounds.values
 
-_within(value, bounds) if lower(value) in bounds.values
+_within(value, bounds) if {
+	is_string(value)
+	lower(value) in bounds.values
+}
 
 _within(value, bounds) if {
 	number := _number(value)
