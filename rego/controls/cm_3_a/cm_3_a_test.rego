@@ -49,6 +49,8 @@ test_status[note] if {
 		"a patch before 1.0": [_update({"from": "0.4.1", "to": "0.4.2"}), "fail", ["std.major"]],
 		"an update of no known kind": [_update({"update": "digest"}), "fail", ["std.major"]],
 		"a kind of update that nobody names": [dossier.without(dossier.standard, "/change/dependency_updates/0/update"), "pass", []],
+		"whole numbers": [_update({"from": "4", "to": "5", "update": "minor"}), "fail", ["std.major"]],
+		"before 1.0, from nobody knows where": [dossier.put(dossier.standard, "/change/dependency_updates/0", {"name": "lodash", "to": "0.4.2", "update": "patch"}), "fail", ["std.major"]],
 		"versions that nobody names": [dossier.put(dossier.standard, "/change/dependency_updates/0", {"name": "lodash", "update": "patch"}), "unknown", ["std.major"]],
 		"no updates on record": [dossier.without(dossier.standard, "/change/dependency_updates"), "unknown", ["std.new_dependency"]],
 		"a new package": [_update({"new": true}), "fail", ["std.new_dependency"]],

@@ -77,6 +77,7 @@ test_moment[note] if {
 		"start not on record, after it was live": [_startless(_ran({"completed_at": "2026-11-10T11:07:01Z"})), "fail", ["test.after_deploy"]],
 		"not deployed yet, succeeded": [_undeployed(dossier.normal), "pass", []],
 		"not deployed yet, nothing ran": [_undeployed(_checked([])), "pending", ["test.missing"]],
+		"not deployed yet, others unread": [_missing(_undeployed(dossier.normal), ["statuses"]), "pending", ["test.missing"]],
 		"not deployed yet, failed": [_undeployed(_ran({"conclusion": "failure"})), "pending", ["test.failed"]],
 		"deployments unread, over before the merge": [dossier.unread(_undeployed(dossier.normal), "render"), "pass", []],
 		"deployments unread, over after the merge": [dossier.unread(_undeployed(_ran({"completed_at": "2026-11-10T11:00:30Z"})), "render"), "unknown", ["test.after_deploy"]],

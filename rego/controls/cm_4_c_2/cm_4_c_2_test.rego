@@ -38,6 +38,8 @@ test_status[note] if {
 		"start not on record": [_startless(dossier.normal), "unknown", ["stg.late"]],
 		"start not on record, staged after it was live": [_startless(_staging({"live_at": "2026-11-10T11:06:01Z"})), "fail", ["stg.late"]],
 		"live at no known time": [dossier.without(_startless(dossier.normal), "/change/deployments/0/live_at"), "unknown", ["stg.late"]],
+		"live at no known time, staged after the merge": [dossier.put(dossier.without(_startless(dossier.normal), "/change/deployments/0/live_at"), "/change/deployments/1/live_at", "2026-11-10T11:00:01Z"), "unknown", ["stg.late"]],
+		"a push a moment ago": [_at(dossier.push, "2026-11-10T11:21:00Z"), "pending", ["stg.missing"]],
 		"not in production, evaluated at once": [_at(_unproduced, "2026-11-10T11:10:00Z"), "pass", []],
 		"not deployed at all": [dossier.without(dossier.normal, "/change/deployments"), "pending", ["stg.missing"]],
 		"production unread, staged before the merge": [dossier.unread(_unproduced, "render"), "pass", []],

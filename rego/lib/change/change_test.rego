@@ -128,6 +128,8 @@ test_name[note] if {
 		"an event": [dossier.grant, "ChangeTeamMemberRoleEvent at 2026-11-11T09:00:00Z"],
 		"an event without a time": [dossier.without(dossier.grant, "/change/event/at"), "ChangeTeamMemberRoleEvent at an unknown time"],
 		"a rollback": [dossier.rollback, "the rollback to 72069b3a"],
+		"a deployment": [dossier.without(dossier.push, "/change/push"), "the deployment of 3942be5c to api"],
+		"the deployment of an image": [{"change": {"kind": "image_deploy", "deployments": [{"service": "api", "image": {"ref": "api:1"}}]}}, "the deployment of image api:1 to api"],
 		"nothing but a kind": [{"change": {"kind": "manual_deploy"}}, "manual_deploy"],
 		"nothing": [{}, "the change"],
 	}

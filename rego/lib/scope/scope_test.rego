@@ -105,6 +105,11 @@ test_lines[note] if {
 	_lines(_files([{"path": "docs/x.md", "effects": case[0]}])) == case[1]
 }
 
+test_direct_sql if {
+	_lines({"change": {"kind": "platform_config", "channel": "direct_sql", "event": {"type": "query"}}}) == {"H3"}
+	_lines({"change": {"kind": "database_change", "channel": "api", "event": {"type": "query"}}}) == {"H3"}
+}
+
 test_undeployed[note] if {
 	some note, case in {
 		"documents": [_path("docs/a.md"), true],
