@@ -383,6 +383,23 @@ problems contains object.union(
 	count(_evaluated) == 0
 }
 
+# What files a change touches decides whether it alters AI behaviour.
+problems contains object.union(
+	{
+		"status": _unseen_status,
+		"reason": "eval.missing",
+		"message": $"Whether the change alters AI behaviour, and needs an evaluation run, cannot be told: its files were not read completely ({evidence.gap(evidence.code)}).",
+		"evidence": evidence.pointer(evidence.code),
+		"remediation": "Read the changed files completely and evaluate again.",
+	},
+	_due,
+) if {
+	change.from_git
+	not scope.is_ai
+	not scope.files_known
+	count(_evaluated) == 0
+}
+
 _content := _shas if {
 	change.from_git
 } else := "the new setting"

@@ -92,6 +92,9 @@ test_moment[note] if {
 		"an emergency, not tested, a second later": [_at(dossier.put(dossier.emergency, "/change/checks", []), "2026-11-13T11:06:01Z"), "fail", ["test.missing"]],
 		"only documents": [dossier.put(dossier.normal, "/change/files/0/path", "docs/export.md"), "not_applicable", []],
 		"only documents, files unread": [_missing(dossier.put(_checked([]), "/change/files/0/path", "docs/export.md"), ["files"]), "fail", ["test.missing"]],
+		"tested, files unread": [_missing(dossier.normal, ["files"]), "unknown", ["eval.missing"]],
+		"tested, files cut": [dossier.put(dossier.normal, "/change/files_truncated", true), "unknown", ["eval.missing"]],
+		"tested, no files on record": [dossier.without(dossier.normal, "/change/files"), "unknown", ["eval.missing"]],
 		"code that became a document": [dossier.put(_checked([]), "/change/files/0", {"path": "docs/export.md", "previous_path": "src/export.py", "status": "renamed"}), "fail", ["test.missing"]],
 		"a workflow, in force by its merge": [_undeployed(dossier.put(_ran({"completed_at": "2026-11-10T11:00:01Z"}), "/change/files/0/path", ".github/workflows/ci.yml")), "fail", ["test.after_deploy"]],
 		"a workflow, tested by then": [_undeployed(dossier.put(dossier.normal, "/change/files/0/path", ".github/workflows/ci.yml")), "pass", []],
@@ -126,6 +129,8 @@ _trial := {"kind": "evaluation", "at": "2026-11-11T08:00:00Z", "result": "pass",
 test_ai[note] if {
 	some note, case in {
 		"evaluated": [_prompt([_check, _evaluation]), "pass", []],
+		"evaluated, files unread": [_missing(_checked([_check, _evaluation]), ["files"]), "pass", []],
+		"not evaluated, files unread, and AI anyway": [_missing(_prompt([_check]), ["files"]), "fail", ["eval.missing"]],
 		"not evaluated": [_prompt([_check]), "fail", ["eval.missing"]],
 		"evaluation failed": [_prompt([_check, object.union(_evaluation, {"conclusion": "failure"})]), "fail", ["eval.missing", "test.failed"]],
 		"evaluation skipped": [_prompt([_check, object.union(_evaluation, {"conclusion": "skipped"})]), "fail", ["eval.missing", "test.skipped"]],
