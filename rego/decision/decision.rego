@@ -82,8 +82,8 @@ own[id] := finding if {
 	finding := _finding(id, row)
 }
 
-_finding(id, row) := waiver.applied(base, _moments(row.rule)) if {
-	base := object.union(
+_finding(id, row) := _after_waivers(base, row.rule) if {
+	base := object.union_n([
 		{
 			"control": id,
 			"severity": _severity(row),
@@ -91,22 +91,24 @@ _finding(id, row) := waiver.applied(base, _moments(row.rule)) if {
 			"clause": row.clause,
 			"policy_version": data.catalogue.policy.version,
 		},
-		object.union(_verdict(row.rule), object.union(_aliases(row), _decisive(row.rule))),
-	)
+		object.filter(row, ["aliases"]),
+		_decisive(row.rule),
+		_verdict(row.rule),
+	])
 }
 
 # A control may grade its severity by its subject.
-_severity(row) := data.controls[row.rule].severity if {
-	data.controls[row.rule].severity
+_severity(row) := severity if {
+	severity := data.controls[row.rule].severity
 } else := row.severity
 
-_aliases(row) := {"aliases": row.aliases} if {
-	row.aliases
+_decisive(rule) := {"decisive_at": clock.text(moment)} if {
+	moment := data.controls[rule].decisive_at
 } else := {}
 
-_decisive(rule) := {"decisive_at": clock.text(data.controls[rule].decisive_at)} if {
-	data.controls[rule].decisive_at
-} else := {}
+_after_waivers(base, _) := base if base.status != "fail"
+
+_after_waivers(base, rule) := waiver.applied(base, _moments(rule)) if base.status == "fail"
 
 # _moments: when a waiver has to be in force, and how long it has to last.
 _moments(rule) := {"decisive": decisive, "until": until} if {
@@ -114,42 +116,43 @@ _moments(rule) := {"decisive": decisive, "until": until} if {
 	until := _until(rule, decisive)
 }
 
-_decisive_moment(rule) := data.controls[rule].waiver_needed_at if {
-	data.controls[rule].waiver_needed_at
-} else := data.controls[rule].decisive_at if {
-	data.controls[rule].decisive_at
+_decisive_moment(rule) := moment if {
+	moment := data.controls[rule].waiver_needed_at
+} else := moment if {
+	moment := data.controls[rule].decisive_at
 } else := clock.now
 
-_until(rule, decisive) := data.controls[rule].waiver_needed_until if {
-	data.controls[rule].waiver_needed_until
+_until(rule, decisive) := moment if {
+	moment := data.controls[rule].waiver_needed_until
 } else := decisive
 
 # _verdict: not applicable before anything else; then the worst problem; then the
 # pass. A definite fail outranks an unknown, an unknown outranks pending.
 _verdict(rule) := {
 	"status": "not_applicable",
-	"message": data.controls[rule].not_applicable,
+	"message": message,
 	"reasons": [],
 	"evidence": [],
 } if {
-	data.controls[rule].not_applicable
-} else := _problem_verdict(worst, data.controls[rule].problems) if {
-	worst := _worst({problem.status | some problem in data.controls[rule].problems})
-} else := {
+	message := data.controls[rule].not_applicable
+} else := _judged(rule, data.controls[rule].problems)
+
+_judged(rule, problems) := {
 	"status": "pass",
-	"message": data.controls[rule].passed.message,
+	"message": passed.message,
 	"reasons": [],
-	"evidence": sort([pointer | some pointer in data.controls[rule].passed.evidence]),
+	"evidence": sort([pointer | some pointer in passed.evidence]),
 } if {
-	count(data.controls[rule].problems) == 0
+	count(problems) == 0
+	passed := data.controls[rule].passed
+} else := _problem_verdict(worst, problems) if {
+	worst := _worst({problem.status | some problem in problems})
 } else := {
 	"status": "unknown",
 	"message": "The rule of this control comes to no verdict on these facts.",
 	"reasons": ["rule.no_verdict"],
 	"evidence": [_body],
 	"remediation": "Complete the dossier and evaluate again; if it is complete, report the rule.",
-} if {
-	data.controls[rule].problems
 }
 
 # Where the dossier tells of its subject.
@@ -269,7 +272,7 @@ _combined[id] := finding if {
 			"evidence": ["/deployment"],
 			"remediation": "Find the commits between the previous and the new live commit, and evaluate again.",
 		},
-		_aliases(row),
+		object.filter(row, ["aliases"]),
 	)
 }
 

@@ -10,13 +10,14 @@ import data.lib.evidence
 # matches: some glob of the list matches the path, without case. A leading slash
 # anchors at the root; otherwise any folder may come before.
 matches(path, globs) if {
+	rooted := concat("", ["/", lower(path)])
 	some pattern in globs
-	glob.match(_anchored(pattern), ["/"], concat("", ["/", lower(path)]))
+	glob.match(_anchored(pattern), ["/"], rooted)
 }
 
-_anchored(pattern) := pattern if startswith(pattern, "/")
-
-_anchored(pattern) := concat("", ["**/", pattern]) if not startswith(pattern, "/")
+_anchored(pattern) := pattern if {
+	startswith(pattern, "/")
+} else := concat("", ["**/", pattern])
 
 # Files that production runs, serves or is built from. Prompts and agent files
 # come first: prompts/x.md is no documentation.
