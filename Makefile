@@ -63,7 +63,7 @@ test/go: .cache/bin/gotestsum
 		[ -z "$${CI:-}" ] || exit 1
 		echo 'Going on without the race detector.'; race=; cgo=0
 	fi
-	CGO_ENABLED=$$cgo .cache/bin/gotestsum --format pkgname --hide-summary skipped -- $$race -timeout 9m ./...
+	CGO_ENABLED=$$cgo .cache/bin/gotestsum --format pkgname --hide-summary skipped -- $$race -timeout 25m ./...
 
 # Format, strict check and style of the built-in policies, and whether their
 # pages say what they do.
