@@ -33,7 +33,7 @@ test: ## run all tests and linters, as CI does
 bench: build .cache/bin/benchstat .cache/bin/opa .cache/bin/conftest ## compare benchmarks with the run before, and vouch with opa and conftest
 	@mkdir -p .cache/bench
 	[ ! -s .cache/bench/new.txt ] || mv .cache/bench/new.txt .cache/bench/old.txt
-	go test -run '^$$' -bench . -benchtime 3s -count $${COUNT:-6} \
+	go test -run '^$$' -bench . -benchtime 2s -count $${COUNT:-4} \
 		$$(grep -rl --include='*_test.go' '^func Benchmark' ./*/ | xargs -n 1 dirname | sort -u) | tee .cache/bench/new.txt
 	[ ! -s .cache/bench/old.txt ] || .cache/bin/benchstat .cache/bench/old.txt .cache/bench/new.txt
 	echo 'The same files, judged by three programs:'
