@@ -45,12 +45,12 @@ func (b *builder) awsCredentialReport(report []byte) {
 		if errors.Is(err, io.EOF) {
 			break
 		}
-		line, _ := rows.FieldPos(0)
-		b.where = fmt.Sprintf("line %d", line)
-		if err != nil {
-			b.fault(b.where, err)
+		if err != nil { // a row that cannot be read has no fields to ask for their place
+			b.fault("rows", err)
 			break
 		}
+		line, _ := rows.FieldPos(0)
+		b.where = fmt.Sprintf("line %d", line)
 		if len(row) != len(header) {
 			b.fault(b.where, fmt.Errorf("%d columns instead of %d", len(row), len(header)))
 			continue
