@@ -106,7 +106,7 @@ func (b *builder) document(doc node) {
 		b.googleUsers(doc)
 	case doc.get("records").isList():
 		b.records("/records", "audit_log", doc.list("records"), b.entraAudit)
-	case strings.Contains(doc.key("@odata.context").str(""), "directoryAudits"), doc.get("value").isList() && doc.list("value") != nil && doc.list("value")[0].has("activityDateTime"):
+	case strings.Contains(doc.key("@odata.context").str(""), "directoryAudits"), doc.get("value").isList() && len(doc.list("value")) > 0 && doc.list("value")[0].has("activityDateTime"):
 		b.records("/value", "audit_log", doc.list("value"), b.entraAudit)
 	case doc.str("eventType") == "com.okta.event_hook":
 		b.records("/data/events", "", doc.list("data.events"), b.oktaEvent)
