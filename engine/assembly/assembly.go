@@ -26,6 +26,10 @@ type Options struct {
 	Freshness time.Duration
 	// Skew is the tolerance between the clocks of two systems. Zero means a minute.
 	Skew time.Duration
+	// Documentation is how long after an emergency its record may be written,
+	// Sequence how long before a change a privileged grant may have been given for
+	// it. Zero means 24 hours.
+	Documentation, Sequence time.Duration
 	// Review judges the review of the change that a rollback returns to and gives an
 	// outcome, or "" where it cannot: see ReviewOutcome. It must depend on the
 	// dossier alone. Without it target_review stays out.
@@ -107,6 +111,8 @@ type assembler struct {
 func newAssembler(events []engine.Event, dir Directory, opts Options) *assembler {
 	opts.Freshness = cmp.Or(opts.Freshness, 24*time.Hour)
 	opts.Skew = cmp.Or(opts.Skew, time.Minute)
+	opts.Documentation = cmp.Or(opts.Documentation, 24*time.Hour)
+	opts.Sequence = cmp.Or(opts.Sequence, 24*time.Hour)
 	opts.At = opts.At.UTC()
 	a := &assembler{dir: dir, opts: opts, problems: map[Problem]bool{}}
 	a.facts = a.index(events)

@@ -155,7 +155,7 @@ func (b *builder) emergency(d *draft, from detail, said mentions, at time.Time) 
 	case trigger != nil:
 		c.EmergencyTrigger = ptr(b.trigger(trigger, d))
 		if c.Issue == nil {
-			documentation := b.issue(trigger, at.Add(24*time.Hour), d.cast)
+			documentation := b.issue(trigger, at.Add(b.opts.Documentation), d.cast)
 			if body := documentation.Body; body.Description != "" || body.Risk != nil || body.Rollback != "" {
 				c.Issue = documentation
 			}

@@ -297,12 +297,12 @@ func takesBack(later, grant engine.AccessFact) bool {
 }
 
 // relatedGrants lists the privileged grants that anybody behind a change gave or
-// received in the day before it took effect: who lends himself a right, uses it and
+// received in the window before it took effect: who lends himself a right, uses it and
 // gives it back (controls.md 4.6).
 func (b *builder) relatedGrants(d *draft, at time.Time) {
 	took := b.authors(d)
 	for _, o := range b.drafts {
-		if o == d || o.change.Kind != "iam_grant" || o.change.Event.At.After(at) || o.change.Event.At.Before(at.Add(-24*time.Hour)) {
+		if o == d || o.change.Kind != "iam_grant" || o.change.Event.At.After(at) || o.change.Event.At.Before(at.Add(-b.opts.Sequence)) {
 			continue
 		}
 		e := o.change.Event

@@ -177,7 +177,7 @@ _not_in_git := {
 } else := {
 	"status": "fail",
 	"reason": "track.dashboard_not_in_git",
-	"message": $"{change.name} was made by {object.get(input.change.event, "actor", "an unknown actor")} outside Git, although the platform can hold it in Git.",
+	"message": $"{change.leading_name} was made by {object.get(input.change.event, "actor", "an unknown actor")} outside Git, although the platform can hold it in Git.",
 	"evidence": {"/change/event"},
 	"remediation": "Put the setting into the blueprint and let it be applied from there.",
 }
@@ -221,7 +221,7 @@ _issue := object.get(input.change.issue, "id", "of unknown id")
 _no_request := {
 	"status": "pending",
 	"reason": "track.no_issue",
-	"message": $"{change.name} has no issue yet; in an emergency one may follow until {clock.text(_issue_due)}.",
+	"message": $"{change.leading_name} has no issue yet; in an emergency one may follow until {clock.text(_issue_due)}.",
 	"evidence": change.pointers,
 	"remediation": $"Record the change in an issue by {clock.text(_issue_due)}.",
 	"due_at": _issue_due,
@@ -241,7 +241,7 @@ _no_request := {
 } else := {
 	"status": "fail",
 	"reason": "track.no_issue",
-	"message": $"{change.name} was made without an issue or request, and Git cannot hold it.",
+	"message": $"{change.leading_name} was made without an issue or request, and Git cannot hold it.",
 	"evidence": change.pointers,
 	"remediation": "Record what was changed and why in an issue, and have it reviewed; next time before the change.",
 } if {
@@ -289,7 +289,7 @@ passed := {
 } if {
 	count(_images) > 0
 } else := {
-	"message": $"{change.name}: the change is a commit of {object.get(input.change, "repository", "the company's repository")}.",
+	"message": $"{change.leading_name}: the change is a commit of {object.get(input.change, "repository", "the company's repository")}.",
 	"evidence": _tracked_in_git,
 } if {
 	count(_tracked_in_git) > 0

@@ -153,7 +153,7 @@ _missing := {
 } else := {
 	"status": "fail",
 	"reason": "pr.missing",
-	"message": $"{change.name} by {_who} reached production without a pull request or an issue in its place.",
+	"message": $"{change.leading_name} by {_who} reached production without a pull request or an issue in its place.",
 	"evidence": change.pointers,
 	"remediation": "Open a pull request that documents the change and have it reviewed; protect the branch against direct pushes.",
 } if {

@@ -84,5 +84,5 @@ test_due[note] if {
 }
 
 test_names_who_pushed if {
-	contains(dossier.finding(_id, dossier.push).message, "the push of 3942be5c by carol reached production")
+	contains(dossier.finding(_id, dossier.push).message, "The push of 3942be5c by carol reached production")
 }

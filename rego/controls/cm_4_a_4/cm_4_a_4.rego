@@ -20,13 +20,13 @@ not_applicable := "The registered rollback procedure describes the change." if {
 
 problems contains documentation.problem(
 	"doc.empty",
-	$"{change.name} has no description.",
+	$"{change.leading_name} has no description.",
 	"Say in the pull request or issue what is changed and why, before the merge.",
 ) if {
 	count(documentation.described) == 0
 }
 
 passed := {
-	"message": $"{change.name} is described.",
+	"message": $"{change.leading_name} is described.",
 	"evidence": documentation.described,
 }

@@ -16,7 +16,7 @@ decisive_at := documentation.decisive
 
 problems contains documentation.problem(
 	"doc.risk_axis_missing",
-	$"{change.name} has no risk assessment for {concat(", ", sort([axis | some axis in documentation.unassessed]))}.",
+	$"{change.leading_name} has no risk assessment for {concat(", ", sort([axis | some axis in documentation.unassessed]))}.",
 	"Assess availability, security and data, each with a level or a sentence, before the merge.",
 ) if {
 	not documentation.procedural

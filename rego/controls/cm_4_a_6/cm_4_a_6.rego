@@ -17,7 +17,7 @@ decisive_at := documentation.decisive
 
 problems contains documentation.problem(
 	"doc.rollback_missing",
-	$"{change.name} does not say how it is taken back.",
+	$"{change.leading_name} does not say how it is taken back.",
 	"Say how the change is taken back, or why it cannot be, before the merge.",
 ) if {
 	not documentation.procedural
@@ -26,7 +26,7 @@ problems contains documentation.problem(
 
 problems contains documentation.problem(
 	"doc.rollback_missing",
-	$"{change.name} is high risk, and its rollback text names no procedure.",
+	$"{change.leading_name} is high risk, and its rollback text names no procedure.",
 	"Name the steps that take the change back: what is run, by whom, what happens to the data.",
 ) if {
 	not documentation.procedural
@@ -41,6 +41,6 @@ passed := {
 } if {
 	documentation.procedural
 } else := {
-	"message": $"{change.name} says how it is taken back.",
+	"message": $"{change.leading_name} says how it is taken back.",
 	"evidence": documentation.reversible,
 }

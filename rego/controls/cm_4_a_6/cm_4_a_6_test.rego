@@ -12,8 +12,12 @@ _risky(text) := dossier.put(_says(text), "/change/files/0", {"path": "migrations
 
 _mute_emergency := dossier.without(dossier.emergency, _rollback)
 
+_raw(text) := dossier.put(dossier.normal, "/change/pull_request/body_at_merge", {"raw": text})
+
 test_status[note] if {
 	some note, case in {
+		"in a text that nobody took apart": [_raw("## Rollback plan\r\nRevert the merge commit.\r\n## Notes\r\n"), "pass", []],
+		"not in it": [_raw("Rollback is easy.\n## Rollback\n<!-- how -->\n## Notes\nRevert it."), "fail", ["doc.rollback_missing"]],
 		"considered": [dossier.normal, "pass", []],
 		"two words": [_says("Revert it."), "pass", []],
 		"not a word": [dossier.without(dossier.normal, _rollback), "fail", ["doc.rollback_missing"]],

@@ -52,7 +52,7 @@ _judged if {
 problems contains {
 	"status": "pending",
 	"reason": "rev.none",
-	"message": $"{change.name} is open: {_so_far}.",
+	"message": $"{change.leading_name} is open: {_so_far}.",
 	"evidence": change.pointers,
 	"remediation": _ask,
 } if {
@@ -68,9 +68,13 @@ _full := [verdict | some verdict in review.judged; verdict.worth == "full"]
 
 _excluded := sort([id | some id, _ in authorship.authors])
 
-_ask := $"Have {required} independent person(s) (not {concat(", ", _excluded)}) approve the final revision." if {
+_ask := $"Have {_persons} (not {concat(", ", _excluded)}) approve the final revision." if {
 	count(_excluded) > 0
-} else := $"Have {required} independent person(s) approve the final revision."
+} else := $"Have {_persons} approve the final revision."
+
+_persons := "one independent person" if {
+	required == 1
+} else := $"{required} independent persons"
 
 # --- Production runs what was never merged ------------------------------------
 
@@ -119,7 +123,7 @@ _was_merged if change.merge_unread
 problems contains {
 	"status": "pending",
 	"reason": "rev.unmerged",
-	"message": $"{change.name} was not merged and is not live.",
+	"message": $"{change.leading_name} was not merged and is not live.",
 	"evidence": change.pointers,
 	"remediation": _ask,
 } if {
@@ -133,7 +137,7 @@ problems contains {
 problems contains {
 	"status": "unknown",
 	"reason": "rev.incomplete",
-	"message": $"{change.name} was not merged, and whether it is live cannot be told: {evidence.gap("render")}.",
+	"message": $"{change.leading_name} was not merged, and whether it is live cannot be told: {evidence.gap("render")}.",
 	"evidence": evidence.pointer("render"),
 	"remediation": "Read the deployments completely and evaluate again.",
 } if {
@@ -288,7 +292,7 @@ problems contains {
 problems contains {
 	"status": "fail",
 	"reason": "rev.none",
-	"message": $"{change.name} took effect with {count(review.approvers)} of {required} independent approvals{_by}.",
+	"message": $"{change.leading_name} took effect with {count(review.approvers)} of {required} independent {_approvals}{_by}.",
 	"evidence": change.pointers,
 	"remediation": _ask,
 } if {
@@ -298,6 +302,10 @@ problems contains {
 _by := $" ({review.names(_full)})" if count(_full) > 0
 
 default _by := ""
+
+_approvals := "approval" if {
+	required == 1
+} else := "approvals"
 
 # --- Rollback: the review of what it returned to --------------------------------
 

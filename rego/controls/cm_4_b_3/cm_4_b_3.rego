@@ -307,7 +307,11 @@ observations contains {
 	_rules[key] == false
 }
 
+_demanded := "one approval" if {
+	_rules.required_approvals == 1
+} else := $"{_rules.required_approvals} approvals"
+
 passed := {
-	"message": $"{object.get(input.change, "base_branch", "The branch")} demanded a pull request with {_rules.required_approvals} approval(s), from administrators too, and nobody bypassed it.",
+	"message": $"{object.get(input.change, "base_branch", "The branch")} demanded a pull request with {_demanded}, from administrators too, and nobody bypassed it.",
 	"evidence": _state_evidence,
 }

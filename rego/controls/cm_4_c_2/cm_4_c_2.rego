@@ -92,7 +92,7 @@ problems contains _missing if {
 _missing := {
 	"status": "pending",
 	"reason": "stg.missing",
-	"message": $"{change.name} has not been live in staging or a preview environment yet.",
+	"message": $"{change.leading_name} has not been live in staging or a preview environment yet.",
 	"evidence": change.pointers,
 	"remediation": _remedy,
 } if {
@@ -145,7 +145,7 @@ _missing := {
 } else := {
 	"status": "fail",
 	"reason": "stg.missing",
-	"message": $"{change.name} went to production at {clock.text(limit)} without having been live in staging or a preview environment.",
+	"message": $"{change.leading_name} went to production at {clock.text(limit)} without having been live in staging or a preview environment.",
 	"evidence": {$"/change/deployments/{index}" | some index in change.first_live},
 	"remediation": _remedy,
 }

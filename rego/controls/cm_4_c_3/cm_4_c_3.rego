@@ -8,6 +8,7 @@
 #   remediation: Run the targeted check, or record a validation, within the window.
 package controls.cm_4_c_3
 
+import data.lib.attestation
 import data.lib.change
 import data.lib.clock
 import data.lib.evidence
@@ -68,6 +69,13 @@ _passing contains $"/change/validations/{index}" if {
 	some index, validation in input.change.validations
 	lower(validation.result) in data.settings.checks.passing_results
 	_in_window(validation.at)
+}
+
+_passing contains statement.evidence if some statement in _attested
+
+_attested contains statement if {
+	some statement in attestation.accepted["CM-4.C.3"]
+	_in_window(clock.text(statement.at))
 }
 
 _failing contains {"evidence": $"/change/checks/{index}", "text": $"check {check.name} ended with {check.conclusion} at {check.completed_at}"} if {
@@ -204,6 +212,10 @@ _unread contains evidence.code if {
 _gaps contains evidence.gap(source) if some source in _unread
 
 passed := {
-	"message": "The change was validated by a targeted check or validation.",
+	"message": $"The change was validated by a targeted check or validation{_by}.",
 	"evidence": _passing,
 }
+
+default _by := ""
+
+_by := $" (attested by {concat(", ", sort({statement.by | some statement in _attested}))})" if count(_attested) > 0

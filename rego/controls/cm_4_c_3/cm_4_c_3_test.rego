@@ -22,8 +22,13 @@ _validated(base, results) := dossier.put(base, "/change/validations", [object.un
 
 _at(base, now) := dossier.put(base, "/evaluated_at", now)
 
+# The security reviewer, who neither wrote nor deployed the change, states it.
+_attested(at) := dossier.put(_sensitive, "/attestations", [{"id": "att-1", "control": "CM-4.C.3", "subject": "acme/app#412", "made_by": "carol", "made_at": at}])
+
 test_status[note] if {
 	some note, case in {
+		"attested at the last second": [_attested("2026-11-11T11:06:00Z"), "pass", []],
+		"attested a second late": [_attested("2026-11-11T11:06:01Z"), "fail", ["val.missing"]],
 		"plain code": [dossier.normal, "not_applicable", []],
 		"sensitive code without a security check": [_sensitive, "fail", ["val.missing"]],
 		"named security check": [_checked(_sensitive, {}), "pass", []],

@@ -75,6 +75,6 @@ _evidence := change.pointers if {
 } else := {"/change/kind"}
 
 passed := {
-	"message": $"{change.name} is on record and leads to {object.get(emergency.trigger, "id", "its trigger")}.",
+	"message": $"{change.leading_name} is on record and leads to {object.get(emergency.trigger, "id", "its trigger")}.",
 	"evidence": (change.pointers | {emergency.trigger_pointer}),
 }

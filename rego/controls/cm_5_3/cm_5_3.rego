@@ -1,6 +1,6 @@
 # METADATA
 # title: The emergency is limited to the immediate issue
-# description: The change touched only components that the incident affects, and the retrospective reviewer attests that it was limited.
+# description: The change touched only components that the incident affects, and the retrospective reviewer, or somebody else who may, attests that it was limited.
 # scope: package
 # custom:
 #   id: CM-5.3
@@ -9,6 +9,7 @@
 package controls.cm_5_3
 
 import data.classification
+import data.lib.attestation
 import data.lib.change
 import data.lib.clock
 import data.lib.emergency
@@ -60,10 +61,16 @@ problems contains _unattested if {
 	not _found_beyond
 }
 
-_attested if {
+_attested if count(_attestors) > 0
+
+_attestors[retrospective.record.reviewer] contains "/change/retrospective_review/limited_to_issue" if {
 	retrospective.done
-	retrospective.record.reviewer
 	retrospective.record.limited_to_issue == true
+}
+
+_attestors[statement.by] contains statement.evidence if {
+	some statement in attestation.accepted["CM-5.3"]
+	statement.at <= emergency.review_due
 }
 
 _unattested := {
@@ -97,6 +104,6 @@ _unread contains source if {
 }
 
 passed := {
-	"message": $"{retrospective.record.reviewer} attests that the change was limited to {_incident}.",
-	"evidence": {"/change/retrospective_review/limited_to_issue"},
+	"message": $"Attested by {concat(", ", sort([name | some name, _ in _attestors]))}: the change was limited to {_incident}.",
+	"evidence": {pointer | some pointers in _attestors; some pointer in pointers},
 }

@@ -14,6 +14,9 @@ _unreviewed := dossier.without(_emergency, "/change/retrospective_review")
 
 _at(base, now) := dossier.put(base, "/evaluated_at", now)
 
+# The security reviewer says so in an attestation, without a review.
+_attested(at) := object.union(_unreviewed, {"attestations": [{"id": "att-1", "control": "CM-5.3", "subject": _unreviewed.subject.id, "made_by": "erin", "made_at": at}], "people": [object.union(person, {"roles": array.concat(person.roles, ["security-reviewer"])}) | some person in _unreviewed.people]})
+
 test_status[note] if {
 	some note, case in {
 		"no emergency": [dossier.normal, "not_applicable", []],
@@ -34,6 +37,8 @@ test_status[note] if {
 		"at the deadline": [_at(_unreviewed, "2026-11-13T11:06:00Z"), "pending", ["em.not_attested"]],
 		"a second later": [_at(_unreviewed, "2026-11-13T11:06:01Z"), "fail", ["em.not_attested"]],
 		"attested late": [_review("completed_at", "2026-11-17T11:06:01Z"), "pass", []],
+		"attested by somebody else": [_attested("2026-11-13T11:06:00Z"), "pass", []],
+		"attested by somebody else a second late": [_attested("2026-11-13T11:06:01Z"), "fail", ["em.not_attested"]],
 		"attestations unread": [dossier.unread(_unreviewed, "attestations"), "unknown", ["em.not_attested"]],
 		"tracker unread": [dossier.unread(_unreviewed, "issues"), "unknown", ["em.not_attested"]],
 		"scope creep, though unread": [dossier.unread(dossier.put(_unreviewed, "/change/components", ["billing"]), "issues"), "fail", ["em.scope_creep"]],

@@ -8,6 +8,7 @@
 #   remediation: Validate TLS, access or network in production after the change, and record it.
 package controls.cm_6_3
 
+import data.lib.attestation
 import data.lib.change
 import data.lib.clock
 import data.lib.evidence
@@ -56,6 +57,14 @@ _passing contains $"/change/validations/{index}" if {
 	some index, validation in _after
 	lower(validation.result) in data.settings.checks.passing_results
 	clock.instant(validation.at) <= due
+}
+
+_passing contains statement.evidence if some statement in _attested
+
+_attested contains statement if {
+	some statement in attestation.accepted["CM-6.3"]
+	statement.at >= change.effective_at - clock.skew
+	statement.at <= due
 }
 
 # Validations that failed without a later one of the same kind that passed.
@@ -155,6 +164,10 @@ _missing := {
 }
 
 passed := {
-	"message": $"{_kinds} was validated in production in time.",
+	"message": $"{_kinds} was validated in production in time{_by}.",
 	"evidence": _passing,
 }
+
+default _by := ""
+
+_by := $" (attested by {concat(", ", sort({statement.by | some statement in _attested}))})" if count(_attested) > 0

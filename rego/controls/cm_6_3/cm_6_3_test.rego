@@ -13,8 +13,14 @@ _validated(base, results) := dossier.put(base, "/change/validations", [object.un
 
 _at(base, now) := dossier.put(base, "/evaluated_at", now)
 
+# The security reviewer, who neither wrote nor deployed the change, states it.
+_attested(at) := dossier.put(_tls, "/attestations", [{"id": "att-1", "control": "CM-6.3", "subject": "acme/app#412", "made_by": "carol", "made_at": at}])
+
 test_status[note] if {
 	some note, case in {
+		"attested at the last second": [_attested("2026-11-11T11:06:00Z"), "pass", []],
+		"attested a second late": [_attested("2026-11-11T11:06:01Z"), "fail", ["val.missing"]],
+		"attested before": [_attested("2026-11-10T11:04:59Z"), "fail", ["val.missing"]],
 		"plain code": [dossier.normal, "not_applicable", []],
 		"not validated": [_tls, "fail", ["val.missing"]],
 		"network, not validated": [_network, "fail", ["val.missing"]],

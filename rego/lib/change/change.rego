@@ -224,6 +224,12 @@ name := $"pull request #{pull_request.number}" if {
 	input.change.deployments[0].service
 } else := object.get(input, ["change", "kind"], "the change")
 
+# leading_name is name at the beginning of a sentence.
+leading_name := $"{upper(substring(name, 0, 1))}{substring(name, 1, -1)}" if {
+	some article in ["pull request ", "the "]
+	startswith(name, article)
+} else := name
+
 # version is what a deployment runs, in words.
 version(deployment) := short(deployment.commit) if {
 	deployment.commit

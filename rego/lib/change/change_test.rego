@@ -137,6 +137,16 @@ test_name[note] if {
 	name == case[1]
 }
 
+test_leading_name[note] if {
+	some note, case in {
+		"words": [dossier.normal, "Pull request #412"],
+		"an article": [dossier.push, "The push of 3942be5c"],
+		"an event keeps its spelling": [dossier.put(dossier.grant, "/change/event/type", "plan_changed"), "plan_changed at 2026-11-11T09:00:00Z"],
+	}
+	name := change.leading_name with input as case[0]
+	name == case[1]
+}
+
 test_content[note] if {
 	some note, case in {
 		"as listed": [dossier.normal, {dossier.head, dossier.merge}],

@@ -12,15 +12,40 @@ import data.lib.evidence
 
 # The records that may carry the documentation: the pull request as of the merge;
 # where Git cannot hold the change, and in an emergency, the issue.
-records contains {"pointer": "/change/pull_request/body_at_merge", "body": change.pull_request.body_at_merge} if {
+records contains {"pointer": "/change/pull_request/body_at_merge", "body": _sections(change.pull_request.body_at_merge), "raw": _is_raw(change.pull_request.body_at_merge)} if {
 	change.pull_request.body_at_merge
 }
 
-records contains {"pointer": "/change/issue/body", "body": input.change.issue.body} if {
+records contains {"pointer": "/change/issue/body", "body": _sections(input.change.issue.body), "raw": _is_raw(input.change.issue.body)} if {
 	_issue_counts
 	input.change.issue.body
 	_issue_in_time
 }
+
+# _sections reads from the raw text what no collector has taken apart.
+_sections(body) := body if {
+	_is_raw(body) == false
+} else := object.union(body, {
+	"risk": {axis: text | some axis in axes; text := _stated(axis, body.raw)},
+	"rollback": concat("\n", _below("rollback", body.raw)),
+})
+
+default _is_raw(_) := false
+
+_is_raw(body) if {
+	body.raw
+	count({"description", "risk", "rollback"} & object.keys(body)) == 0
+}
+
+# The text behind "- **Security**:", whatever the bullet and the dash.
+_stated(label, raw) := regex.find_all_string_submatch_n($`(?i)\b{label}\b[*_]*[ \t]*[:–-][*_ \t]*([^;/|\n]*\S)`, _visible(raw), 1)[0][1]
+
+# What stands below the headings with this word, each up to the next heading.
+_below(word, raw) := [concat("\n", array.slice(lines, 1, count(lines))) |
+	some section in regex.split(`(?m)^[ \t]*#{1,6}[ \t]+`, _visible(raw))
+	lines := split(section, "\n")
+	contains(lower(lines[0]), word)
+]
 
 _issue_counts if not change.from_git
 
@@ -58,6 +83,8 @@ decisive := change.merged_at if {
 	change.effective_at
 } else := clock.now
 
+_visible(text) := regex.replace(replace(text, "\r", ""), `(?s)<!--.*?(-->|$)`, "")
+
 # content: what is left of a text without template headings, comments and placeholders.
 content(text) := left if {
 	left := _stripped(text)
@@ -67,8 +94,7 @@ content(text) := left if {
 }
 
 _stripped(text) := trim_space(no_labels) if {
-	no_comments := regex.replace(replace(text, "\r", ""), `(?s)<!--.*?(-->|$)`, "")
-	no_headings := regex.replace(no_comments, `(?m)^[ \t]*#{1,6}([ \t].*)?$`, "")
+	no_headings := regex.replace(_visible(text), `(?m)^[ \t]*#{1,6}([ \t].*)?$`, "")
 
 	# A box that nobody ticked says nothing.
 	no_boxes := regex.replace(no_headings, `(?m)^[ \t>]*[*+-] \[ \].*$`, "")
@@ -106,15 +132,19 @@ described contains $"{record.pointer}/raw" if {
 axes := {"availability", "security", "data"}
 
 # assessed: axis -> pointers of the records that assess it.
-assessed[axis] contains $"{record.pointer}/risk/{axis}" if {
+assessed[axis] contains _place(record, $"risk/{axis}") if {
 	some record in records
 	some axis in axes
 	content(record.body.risk[axis])
 }
 
+_place(record, section) := $"{record.pointer}/{section}" if {
+	record.raw == false
+} else := $"{record.pointer}/raw"
+
 unassessed := axes - {axis | some axis, _ in assessed}
 
-reversible contains $"{record.pointer}/rollback" if {
+reversible contains _place(record, "rollback") if {
 	some record in records
 	reasoned(record.body.rollback)
 }

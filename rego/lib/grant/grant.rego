@@ -4,23 +4,40 @@
 # scope: package
 package lib.grant
 
+import data.lib.change
 import data.lib.clock
 import data.lib.evidence
 import data.lib.people
 
 # unapproved: related grants that nobody independent had approved before.
 unapproved contains _fault(index, grant) if {
-	some index, grant in input.change.related_grants
+	some index, grant in _chain
 	not _approved(grant)
 	not _unclear(grant)
 }
 
 # unclear: related grants of which that cannot be told.
 unclear contains _fault(index, grant) if {
-	some index, grant in input.change.related_grants
+	some index, grant in _chain
 	not _approved(grant)
 	_unclear(grant)
 }
+
+# _chain: the grants that may have been given for this change; one from long before
+# was not. A grant or a change without a time may.
+_chain[index] := grant if {
+	some index, grant in input.change.related_grants
+	not _long_before(grant)
+}
+
+_long_before(grant) if _granted_at(grant) < min(_uses) - (data.settings.sequence_window_hours * clock.hour)
+
+# A grant may serve the merge or the deployment.
+_uses contains change.merged_at
+
+_uses contains change.deploy_started_at
+
+_uses contains change.effective_at
 
 _fault(index, grant) := {"text": $"{_holder(grant)} at {_when(grant)}", "evidence": $"/change/related_grants/{index}"}
 

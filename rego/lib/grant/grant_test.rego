@@ -46,6 +46,8 @@ test_grants[note] if {
 		"not approved, made at an unknown time": [dossier.without(_used({"approvals": []}), "/change/related_grants/0/at"), _unapproved],
 		"request unread": [dossier.unread(_used({"approvals": []}), "issues"), _unclear],
 		"approved, though the request is unread": [dossier.unread(_used({}), "issues"), _clean],
+		"not approved, at the edge of the window before the merge": [_used({"approvals": [], "at": "2026-11-09T11:00:00Z"}), _unapproved],
+		"not approved, a second longer before": [_used({"approvals": [], "at": "2026-11-09T10:59:59Z"}), _clean],
 		"names nobody": [dossier.put(dossier.normal, "/change/related_grants", [{"at": "2026-11-10T10:00:00Z", "approvals": [_approval]}]), _unclear],
 		"in other words": [dossier.put(dossier.normal, "/change/related_grants", [{"granted_by": "alice", "granted_to": "carol", "granted_at": "2026-11-10T10:00:00Z", "request": {"approvals": [_approval]}}]), _clean],
 		"in other words, approved by who gains": [dossier.put(dossier.normal, "/change/related_grants", [{"granted_by": "alice", "granted_to": "erin", "granted_at": "2026-11-10T10:00:00Z", "issue": {"approvals": [_approval]}}]), _unapproved],

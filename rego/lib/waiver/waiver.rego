@@ -10,6 +10,7 @@ import data.lib.clock
 import data.lib.deployer
 import data.lib.people
 import data.lib.review
+import data.lib.subject
 
 # moments: decisive, when a waiver has to be in force, and until, how long it has
 # to last.
@@ -64,7 +65,7 @@ _valid(finding, moments) := {index |
 
 _concerns(waiver, control) if {
 	control in _controls(waiver)
-	_covers_subject(waiver.subject)
+	subject.covered(waiver.subject)
 }
 
 # An alias in a waiver means the control behind it.
@@ -73,30 +74,6 @@ _controls(waiver) := {id | some id in waiver.controls} | {id |
 	some alias in row.aliases
 	alias in waiver.controls
 }
-
-# The subject is an exact id or a pattern with asterisks.
-_covers_subject(pattern) if {
-	some name in _names
-	glob.match(pattern, null, name)
-}
-
-_covers_subject(pattern) if pattern in _names
-
-_names contains input.subject.id
-
-_names contains input.finding.id
-
-_names contains input.alert.id
-
-_names contains input.change.id
-
-_names contains $"{input.change.repository}#{input.change.pull_request.number}" if {
-	input.change.repository
-	input.change.pull_request.number
-}
-
-# For a change inside a deployment, the deployment too.
-_names contains input.deployment.id
 
 # _fault says why a waiver does not count.
 _fault(index, waiver, control, _) := {"kind": "unwaivable", "text": $"{_name(waiver)} does not count: {control} cannot be waived.", "evidence": $"/waivers/{index}"} if {

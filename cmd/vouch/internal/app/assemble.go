@@ -71,19 +71,20 @@ func ReadEvents(ctx context.Context, docs *Documents, fault func(string)) ([]eng
 // change behind a rollback's build was reviewed. What access records say only
 // together is joined first.
 func Assemble(ctx context.Context, events []engine.Event, dir assembly.Directory, p *policy.Policy, at time.Time) ([]engine.Dossier, []assembly.Problem, error) {
-	skew, err := clockSkew(p)
+	opts, err := assemblyOptions(p)
 	if err != nil {
 		return nil, nil, err
 	}
 	var unjudged []assembly.Problem
-	review := func(d engine.Dossier) string {
+	opts.At = at
+	opts.Review = func(d engine.Dossier) string {
 		decision, err := evaluate(ctx, p, d)
 		if err != nil {
 			unjudged = append(unjudged, assembly.Problem{Subject: d.Subject.ID, Message: fmt.Sprintf("how it was reviewed is not known: %v", err)})
 		}
 		return assembly.ReviewOutcome(decision)
 	}
-	dossiers, problems := assembly.Assemble(iam.Link(events), dir, assembly.Options{At: at, Skew: skew, Review: review})
+	dossiers, problems := assembly.Assemble(iam.Link(events), dir, opts)
 	problems = append(problems, unjudged...)
 	if err := ctx.Err(); err != nil {
 		return nil, nil, err

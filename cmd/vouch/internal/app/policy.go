@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/changevouch/changevouch/engine/assembly"
 	"github.com/changevouch/changevouch/engine/policy"
 	"github.com/changevouch/changevouch/rego"
 	"github.com/changevouch/changevouch/schemas"
@@ -114,15 +115,21 @@ func openBundle(ctx context.Context, path string) (policy.Bundle, error) {
 	return policy.ReadArchive(ctx, f)
 }
 
-// clockSkew is the tolerance between two systems' clocks that the settings name.
-func clockSkew(p *policy.Policy) (time.Duration, error) {
+// assemblyOptions are the settings that concern the reading of evidence.
+func assemblyOptions(p *policy.Policy) (assembly.Options, error) {
 	var settings struct {
-		Seconds float64 `json:"clock_skew_seconds"`
+		Skew          float64 `json:"clock_skew_seconds"`
+		Documentation float64 `json:"emergency_documentation_hours"`
+		Sequence      float64 `json:"sequence_window_hours"`
 	}
 	if err := json.Unmarshal(p.Settings(), &settings); err != nil {
-		return 0, fmt.Errorf("settings: clock_skew_seconds: %w", err)
+		return assembly.Options{}, fmt.Errorf("settings: %w", err)
 	}
-	return time.Duration(settings.Seconds * float64(time.Second)), nil
+	return assembly.Options{
+		Skew:          time.Duration(settings.Skew * float64(time.Second)),
+		Documentation: time.Duration(settings.Documentation * float64(time.Hour)),
+		Sequence:      time.Duration(settings.Sequence * float64(time.Hour)),
+	}, nil
 }
 
 // readFile reads one document of a size that schemas would accept.
