@@ -473,9 +473,10 @@ type AlertFact struct {
 	ResolvedAt             *time.Time `json:"resolved_at,omitempty"`
 }
 
-// CoverageFact is the data of coverage.recorded. What one collector run read: the window, counts and what it could not see. dossier sources are computed from these.
+// CoverageFact is the data of coverage.recorded. What one collector run read: the window, counts and what it could not see. dossier sources are computed from these. system names one of several systems that feed a source, such as aws:123456789012: the source is covered when each of them is.
 type CoverageFact struct {
 	Source     string              `json:"source"`
+	System     string              `json:"system,omitempty"`
 	Status     string              `json:"status"`
 	From       *time.Time          `json:"from,omitempty"`
 	To         *time.Time          `json:"to,omitempty"`
