@@ -177,15 +177,50 @@ func concerns(c engine.CoverageFact, s scope) bool {
 	return (c.Repository == "" || slices.Contains(s.repositories, c.Repository)) && (c.Service == "" || slices.Contains(s.services, c.Service))
 }
 
-// window checks that complete runs cover from..to. What a run could not see is
-// missing unless another run saw it. It returns what is not covered, in words.
+// window checks that complete runs cover from..to. Where several systems feed a
+// source, each of them must be covered: what one saw says nothing about another.
+// It returns what is not covered, in words.
 func (a *assembler) window(name string, s scope, from, to time.Time, status *engine.SourceStatus, missing, reasons map[string]bool) string {
+	systems := map[string]bool{}
+	for _, f := range a.windows {
+		if isAbout(f.Data, name, f.Data.System, s) {
+			systems[f.Data.System] = true
+		}
+	}
+	if len(systems) == 0 {
+		systems[""] = true
+	}
+	var gaps []string
+	whole := true
+	for _, system := range sortedKeys(systems) {
+		part := engine.SourceStatus{}
+		if gap := a.systemWindow(name, system, s, from, to, &part, missing, reasons); gap != "" {
+			gaps = append(gaps, gap)
+		}
+		whole = whole && part.From != nil
+		status.From, status.To = earlier(status.From, part.From), later(status.To, part.To)
+	}
+	if !whole {
+		status.From, status.To = nil, nil
+	}
+	return strings.Join(gaps, "; ")
+}
+
+// isAbout: the record covers a window of the source in that system, and not only
+// what the subject has nothing to do with.
+func isAbout(c engine.CoverageFact, source, system string, s scope) bool {
+	return c.Source == source && c.System == system && c.Service == "" && (c.Repository == "" || s.only(c.Repository))
+}
+
+// systemWindow is window for one system. What a run could not see is missing
+// unless another run saw it.
+func (a *assembler) systemWindow(name, system string, s scope, from, to time.Time, status *engine.SourceStatus, missing, reasons map[string]bool) string {
 	type stretch struct{ from, to time.Time }
 	var whole, partial []stretch
 	var lacks []engine.CoverageFact
 	for _, f := range a.windows {
 		c := f.Data
-		if c.Source != name || c.Service != "" || (c.Repository != "" && !s.only(c.Repository)) {
+		if !isAbout(c, name, system, s) {
 			continue
 		}
 		w := stretch{c.From.UTC(), c.To.UTC()}
@@ -237,6 +272,9 @@ func (a *assembler) window(name string, s scope, from, to time.Time, status *eng
 	if !a.covered(name) {
 		return "no collector recorded what it read of " + name
 	}
+	if system != "" {
+		name += " (" + system + ")"
+	}
 	return name + " was not read for all of " + from.Format(time.RFC3339) + " to " + to.Format(time.RFC3339)
 }
 
@@ -279,7 +317,7 @@ func (a *assembler) answers(source string, s scope) []fact[engine.CoverageFact] 
 			}
 			for _, one := range split(f) {
 				c := one.Data
-				key := strings.Join([]string{slices.Concat(c.Facts, c.Missing)[0], c.Repository, about, c.Service}, " ")
+				key := strings.Join([]string{slices.Concat(c.Facts, c.Missing)[0], c.System, c.Repository, about, c.Service}, " ")
 				if old, seen := last[key]; !seen || !one.ObservedAt.Before(old.ObservedAt) {
 					last[key] = one
 				}

@@ -22,6 +22,9 @@ func TestSources(t *testing.T) {
 	window := func(id, source, status, from, to string, missing ...string) engine.Event {
 		return cover(id, to, engine.CoverageFact{Source: source, Status: status, From: on(from), To: on(to), Missing: missing})
 	}
+	system := func(id, system, status, from, to string, missing ...string) engine.Event {
+		return cover(id, to, engine.CoverageFact{Source: "render", System: system, Status: status, From: on(from), To: on(to), Missing: missing})
+	}
 	answer := func(id, when, status string, facts, missing []string) engine.Event {
 		return cover(id, when, engine.CoverageFact{Source: "github", Status: status, Repository: repo, Number: &n, Facts: facts, Missing: missing, Reason: map[bool]string{true: "403"}[status != "complete"]})
 	}
@@ -42,6 +45,9 @@ func TestSources(t *testing.T) {
 		"a gap between windows":          {[]engine.Event{window("a", "render", "complete", "2026-11-10T08:00:00Z", "2026-11-10T10:00:00Z"), window("b", "render", "complete", "2026-11-10T10:30:00Z", "2026-11-10T12:00:00Z")}, "render", "incomplete", []string{"audit_log", "deploys", "events"}},
 		"a gap read again":               {[]engine.Event{window("a", "render", "unavailable", "2026-11-10T08:00:00Z", "2026-11-10T12:00:00Z"), window("b", "render", "complete", "2026-11-09T00:00:00Z", "2026-11-11T00:00:00Z")}, "render", "complete", nil},
 		"no audit log on this plan":      {[]engine.Event{window("a", "render", "incomplete", "2026-11-01T00:00:00Z", now, "audit_log")}, "render", "incomplete", []string{"audit_log"}},
+		"two systems, both read":         {[]engine.Event{system("a", "render:tea-1", "complete", "2026-11-01T00:00:00Z", now), system("b", "render:tea-2", "complete", "2026-11-01T00:00:00Z", now)}, "render", "complete", nil},
+		"what one saw hides no gap":      {[]engine.Event{system("a", "render:tea-1", "complete", "2026-11-01T00:00:00Z", now), system("b", "render:tea-2", "incomplete", "2026-11-01T00:00:00Z", now, "audit_log")}, "render", "incomplete", []string{"audit_log"}},
+		"one system read for too short":  {[]engine.Event{system("a", "render:tea-1", "complete", "2026-11-01T00:00:00Z", now), system("b", "render:tea-2", "complete", "2026-11-01T00:00:00Z", "2026-11-02T00:00:00Z")}, "render", "incomplete", []string{"audit_log", "deploys", "events"}},
 		"issues must reach until now":    {[]engine.Event{window("a", "issues", "complete", "2026-11-01T00:00:00Z", "2026-11-15T00:00:00Z")}, "issues", "incomplete", []string{"issues"}},
 		"issues read a few hours before": {[]engine.Event{window("a", "issues", "complete", "2026-11-01T00:00:00Z", "2026-11-20T02:00:00Z")}, "issues", "complete", nil},
 		"iam with a complete directory":  {nil, "iam", "incomplete", []string{"access_events"}},
