@@ -151,6 +151,15 @@ type MergeGroupFact struct {
 	Numbers    []int  `json:"numbers,omitempty"`
 }
 
+// MailmapFact is the data of identity.mapped. A name and e-mail of commits that the repository's own .mailmap takes for another. Its committers write it: a hint, no proof.
+type MailmapFact struct {
+	Repository  string `json:"repository"`
+	Name        string `json:"name,omitempty"`
+	Email       string `json:"email,omitempty"`
+	MappedName  string `json:"mapped_name,omitempty"`
+	MappedEmail string `json:"mapped_email,omitempty"`
+}
+
 // EnqueueFact is the data of change.enqueued, change.dequeued. A pull request entered or left the merge queue; actor is who did it.
 type EnqueueFact struct {
 	Repository string `json:"repository"`
