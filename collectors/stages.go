@@ -24,6 +24,9 @@ type Stages struct {
 	Sources []string
 	// Repository narrows the coverage to one repository, Service to one service.
 	Repository, Service string
+	// System is the one that is read where several may feed a source: see
+	// engine.CoverageFact.
+	System string
 	// Overlap is how much of the run before is read again: records may arrive late.
 	Overlap time.Duration
 	// All are the parts. The first must give events, which tell the server's clock.
@@ -242,7 +245,7 @@ func (s Stages) cover(c *course, commit func(Batch) error) error {
 	until = last(until, p.Since)
 	step := Batch{Step: "coverage/" + p.Since.Format(time.RFC3339) + "/" + until.Format(time.RFC3339)}
 	for _, source := range s.Sources {
-		fact := engine.CoverageFact{Source: source, Status: "complete", From: &p.Since, To: &until, Repository: s.Repository, Service: s.Service}
+		fact := engine.CoverageFact{Source: source, Status: "complete", From: &p.Since, To: &until, Repository: s.Repository, Service: s.Service, System: s.System}
 		n, broken := p.Events[eventSource(source)], p.Broken
 		fact.Counts = &engine.CoverageFactCounts{Events: &n, Broken: &broken}
 		var reasons []string
