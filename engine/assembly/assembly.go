@@ -103,6 +103,7 @@ type assembler struct {
 	windows        []fact[engine.CoverageFact]
 	answered       map[string][]fact[engine.CoverageFact]
 	coveredSources []string
+	readOf         map[string]map[string]bool // source -> repositories, "" for those that name none
 	pulls          map[string]*pull
 	pullsBySHA     map[string][]*pull
 	problems       map[Problem]bool
@@ -117,8 +118,13 @@ func newAssembler(events []engine.Event, dir Directory, opts Options) *assembler
 	a := &assembler{dir: dir, opts: opts, problems: map[Problem]bool{}}
 	a.facts = a.index(events)
 	a.answered = answersAbout(a.coverage)
+	a.readOf = map[string]map[string]bool{}
 	for _, f := range a.coverage {
 		a.coveredSources = append(a.coveredSources, f.Data.Source)
+		if a.readOf[f.Data.Source] == nil {
+			a.readOf[f.Data.Source] = map[string]bool{}
+		}
+		a.readOf[f.Data.Source][f.Data.Repository] = true
 		if isWindow(f.Data) {
 			a.windows = append(a.windows, f)
 		}

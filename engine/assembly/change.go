@@ -145,7 +145,11 @@ func (b *builder) fromPushes() {
 			d.scope.shas = append(d.scope.shas, append(slices.Clone(l.direct), l.tip)...)
 			d.scope.names = append(d.scope.names, l.tip)
 			if len(b.associations[tip]) == 0 && !b.windowCovers("github", l.at) {
-				d.scope.miss("github", "pull_request", "whether a pull request holds commit "+tip+" was not asked")
+				why := "whether a pull request holds commit " + tip + " was not asked"
+				if hints := b.commits[tip].Data.Numbers; len(hints) > 0 {
+					why = "commit " + tip + " names pull request " + pullKey(name, hints[0]) + ", which was not read"
+				}
+				d.scope.miss("github", "pull_request", why)
 			}
 		}
 	}

@@ -223,45 +223,58 @@ func (a *assembler) mergeGroup(p *pull) *engine.MergeGroup {
 	return out
 }
 
-// changedFiles lists the files of a pull request, or of pushed commits.
+// changedFiles lists the files of a pull request, or of pushed commits. What pushed
+// commits update counts only where each of them does nothing else.
 func (a *assembler) changedFiles(p *pull, shas []string, d *draft) {
-	key := ""
 	if p != nil {
-		key = p.key
-	} else if len(shas) > 0 {
-		key = shas[len(shas)-1]
-	}
-	if l, listed := wholeFileList(a.fileLists[key]); listed {
-		a.addFiles(l.Files, d)
-		updates := l.DependencyUpdates
-		if p != nil && len(updates) == 0 {
-			updates = p.updates
+		l, listed := wholeFileList(a.fileLists[p.key])
+		if !listed {
+			d.scope.miss("github", "files", "the files of "+p.key+" were not listed")
+			return
 		}
-		for _, u := range updates {
-			update := engine.DependencyUpdate{Name: u.Name, From: u.From, To: u.To, Update: u.Update}
-			if u.From == "" && u.To != "" {
-				update.New = ptr(true)
-			}
-			d.change.DependencyUpdates = append(d.change.DependencyUpdates, update)
-		}
-		if !l.Complete || (l.Total != nil && *l.Total > len(l.Files)) {
-			d.change.FilesTruncated = ptr(true)
-			d.scope.miss("github", "files", "the file list of "+key+" is cut short")
-		}
+		a.addList(p.key, l, d)
+		a.addUpdates(first2(l.DependencyUpdates, p.updates), d)
 		return
 	}
-	if p != nil {
-		d.scope.miss("github", "files", "the files of "+key+" were not listed")
-		return
+	line := a.ownLine(shas)
+	if len(line) == 0 {
+		d.scope.miss("github", "files", "the files of an unknown commit were not read")
 	}
-	read := len(shas) > 0
-	for _, sha := range shas {
-		files := a.facts.commits[sha].Data.Files
-		read = read && len(files) > 0
-		a.addFiles(files, d)
+	var updates []engine.DependencyFacts
+	only := true
+	for _, sha := range line {
+		l, listed := wholeFileList(a.fileLists[sha])
+		if !listed {
+			l.Files, l.Complete = a.facts.commits[sha].Data.Files, true
+		}
+		if len(l.Files) == 0 && !listed {
+			d.scope.miss("github", "files", "the files of "+sha+" were not read")
+		}
+		a.addList(sha, l, d)
+		updates = append(updates, l.DependencyUpdates...)
+		only = only && len(l.DependencyUpdates) > 0
 	}
-	if !read {
-		d.scope.miss("github", "files", "the files of "+key+" were not read")
+	if only {
+		a.addUpdates(updates, d)
+	}
+}
+
+// addList adds the files of one list to the change.
+func (a *assembler) addList(key string, l engine.FileListFact, d *draft) {
+	a.addFiles(l.Files, d)
+	if !l.Complete || (l.Total != nil && *l.Total > len(l.Files)) {
+		d.change.FilesTruncated = ptr(true)
+		d.scope.miss("github", "files", "the file list of "+key+" is cut short")
+	}
+}
+
+func (a *assembler) addUpdates(updates []engine.DependencyFacts, d *draft) {
+	for _, u := range updates {
+		update := engine.DependencyUpdate{Name: u.Name, From: u.From, To: u.To, Update: u.Update}
+		if u.From == "" && u.To != "" {
+			update.New = ptr(true)
+		}
+		d.change.DependencyUpdates = append(d.change.DependencyUpdates, update)
 	}
 }
 

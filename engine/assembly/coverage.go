@@ -2,6 +2,7 @@ package assembly
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -79,6 +80,7 @@ var sourceNames = []string{"attestations", "github", "iam", "issues", "render", 
 // says nothing about a subject.
 var essential = map[string][]string{
 	"github":       {"pull_request", "reviews", "commits", "files", "checks", "branch_protection", "timeline", "activity"},
+	"git":          {"pull_request", "reviews", "commits", "files", "checks", "branch_protection", "timeline", "activity"},
 	"render":       {"deploys", "events", "audit_log"},
 	"iam":          {"access_events"},
 	"issues":       {"issues"},
@@ -92,6 +94,11 @@ func (a *assembler) sources(s scope) map[string]engine.SourceStatus {
 	out := map[string]engine.SourceStatus{}
 	for _, name := range sourceNames {
 		out[name] = a.source(name, s)
+	}
+	if a.code(s) == "git" {
+		s.missing = maps.Clone(s.missing)
+		s.missing["git"] = s.missing["github"]
+		delete(out, "github")
 	}
 	if a.covered("git") {
 		out["git"] = a.source("git", s)

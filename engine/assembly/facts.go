@@ -55,6 +55,7 @@ type facts struct {
 	coverage      []fact[engine.CoverageFact]
 	eventIDs      map[string]bool
 	commitsByTree map[string][]string
+	cloneCommits  map[string]bool // those that a clone holds
 }
 
 // pullKey names a pull request or a numbered issue.
@@ -86,7 +87,7 @@ func (a *assembler) index(events []engine.Event) *facts {
 		serviceFacts: map[string]fact[engine.ServiceFact]{}, environments: map[string]fact[engine.EnvironmentFact]{},
 		issueFacts: map[string][]fact[engine.IssueFact]{}, comments: map[string][]fact[engine.IssueCommentFact]{},
 		vulnFacts: map[string][]fact[engine.VulnerabilityFact]{}, alertFacts: map[string][]fact[engine.AlertFact]{},
-		eventIDs: map[string]bool{}, commitsByTree: map[string][]string{},
+		eventIDs: map[string]bool{}, commitsByTree: map[string][]string{}, cloneCommits: map[string]bool{},
 	}
 	for _, e := range a.distinct(events) {
 		f.eventIDs[e.ID] = true
@@ -263,6 +264,9 @@ func (f *facts) fileCommit(e engine.Event) error {
 	if d.SHA == "" {
 		return fmt.Errorf("%s: names no commit", e.Type)
 	}
+	if e.Provider == cloneProvider {
+		f.cloneCommits[d.SHA] = true
+	}
 	old, known := f.commits[d.SHA]
 	if !known {
 		f.commits[d.SHA] = fact[engine.CommitFact]{Event: e, Data: d}
@@ -279,6 +283,10 @@ func (f *facts) fileCommit(e engine.Event) error {
 	}
 	m.CoAuthors, m.Parents, m.Files = longer(m.CoAuthors, d.CoAuthors), longer(m.Parents, d.Parents), longer(m.Files, d.Files)
 	m.MergeFromBase, m.Conflicts = first(m.MergeFromBase, d.MergeFromBase), first(m.Conflicts, d.Conflicts)
+	m.Verified, m.Verification, m.Signer = first(m.Verified, d.Verified), first(d.Verification, m.Verification), first(m.Signer, d.Signer)
+	if m.Numbers == nil {
+		m.Numbers = d.Numbers
+	}
 	if m.Trailers == nil {
 		m.Trailers = d.Trailers
 	}

@@ -195,6 +195,9 @@ func (a *assembler) layOut(h *history, pushes []*push) {
 			}
 		}
 	}
+	for _, l := range a.cloned(h, pushes, merged, byTip) {
+		add(l)
+	}
 	slices.SortStableFunc(h.landings, func(x, y *landing) int {
 		return cmp.Or(x.at.Compare(y.at), x.place-y.place, strings.Compare(x.tip, y.tip), len(x.direct)-len(y.direct))
 	})
