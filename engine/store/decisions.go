@@ -1,0 +1,345 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/changevouch/changevouch/engine"
+	"github.com/changevouch/changevouch/engine/ledger"
+	"github.com/changevouch/changevouch/engine/store/rows"
+)
+
+// Filter chooses decisions. Fields are joined by and, values of one field by or;
+// an empty field chooses all.
+type Filter struct {
+	Outcomes     []string
+	Controls     []string // an id or an alias; with Statuses, that status of that control
+	Statuses     []string // without Controls, of any control
+	Classes      []string
+	Risks        []string
+	Types        []string // of the subject
+	Persons      []string // who wrote, approved or deployed
+	Repositories []string
+	Services     []string
+	From, To     time.Time // of evaluated_at: From is included, To is not
+	// Text is words that must all appear, in any case, whole, among: subject,
+	// titles, persons, repositories, services, packages, reasons of findings.
+	Text   string
+	Latest bool // only the newest decision on each subject
+}
+
+// Summary is a decision in a list.
+type Summary struct {
+	ID               string         `json:"id"`
+	Subject          engine.Subject `json:"subject"`
+	Outcome          string         `json:"outcome"`
+	Class            string         `json:"class"`
+	Risk             string         `json:"risk"`
+	EvaluatedAt      time.Time      `json:"evaluated_at"`
+	RecordedAt       time.Time      `json:"recorded_at"`
+	NextEvaluationAt *time.Time     `json:"next_evaluation_at,omitempty"`
+	Index            int64          `json:"index"` // its number in the log
+	Latest           bool           `json:"latest"`
+}
+
+// Page is a part of a list. Next continues it; it is empty at the end.
+type Page struct {
+	Decisions []Summary
+	Next      string
+}
+
+// DefaultLimit is the size of a page when none is asked for.
+const DefaultLimit = 50
+
+// List returns the decisions that a filter chooses, newest evaluation first, at
+// most limit of them, after the place that Next of the page before named. The
+// order is stable: what is recorded between two pages does not shift it.
+func (s *Store) List(ctx context.Context, filter Filter, after string, limit int) (Page, error) {
+	if limit <= 0 {
+		limit = DefaultLimit
+	}
+	from, err := parsePlace(after)
+	if err != nil {
+		return Page{}, err
+	}
+	query, args := filter.query(from, limit+1)
+	var list []Summary
+	err = s.patiently(ctx, func(ctx context.Context) error {
+		list = nil
+		found, err := s.read.QueryContext(ctx, query, args...)
+		if err != nil {
+			return err
+		}
+		defer found.Close()
+		for found.Next() {
+			var d Summary
+			var evaluated, recorded int64
+			var next sql.NullInt64
+			err := found.Scan(&d.Index, &d.ID, &d.Subject.Type, &d.Subject.ID, &d.Outcome, &d.Class, &d.Risk, &evaluated, &recorded, &next, &d.Latest)
+			if err != nil {
+				return err
+			}
+			d.EvaluatedAt, d.RecordedAt, d.NextEvaluationAt = fromMicros(evaluated), fromMicros(recorded), optionalTime(next)
+			list = append(list, d)
+		}
+		return found.Err()
+	})
+	if err != nil {
+		return Page{}, fmt.Errorf("list decisions: %w", err)
+	}
+	page := Page{Decisions: list}
+	if len(list) > limit {
+		page.Decisions = list[:limit]
+		last := list[limit-1]
+		page.Next = place{micros(last.EvaluatedAt), last.Index}.String()
+	}
+	return page, nil
+}
+
+func optionalTime(us sql.NullInt64) *time.Time {
+	if !us.Valid {
+		return nil
+	}
+	t := fromMicros(us.Int64)
+	return &t
+}
+
+// place is where a page ended.
+type place struct{ at, leaf int64 }
+
+func (p place) String() string {
+	return base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "%d.%d", p.at, p.leaf))
+}
+
+// parsePlace reads a cursor; nil is the beginning.
+func parsePlace(text string) (*place, error) {
+	if text == "" {
+		return nil, nil
+	}
+	fault := fmt.Errorf("%.80q is no cursor of a list: give the one that the page before named", text)
+	raw, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil {
+		return nil, fault
+	}
+	at, leaf, _ := strings.Cut(string(raw), ".")
+	var p place
+	if p.at, err = strconv.ParseInt(at, 10, 64); err != nil {
+		return nil, fault
+	}
+	if p.leaf, err = strconv.ParseInt(leaf, 10, 64); err != nil {
+		return nil, fault
+	}
+	return &p, nil
+}
+
+// clauses are the tags that a filter asks for: one of each clause. Those that
+// choose least come first.
+func (f Filter) clauses() [][]int64 {
+	var all [][]int64
+	add := func(prefix string, values []string) {
+		if len(values) == 0 {
+			return
+		}
+		clause := make([]int64, len(values))
+		for i, value := range values {
+			clause[i] = tag(prefix + value)
+		}
+		slices.Sort(clause)
+		all = append(all, slices.Compact(clause))
+	}
+	for _, word := range words(f.Text) {
+		add(tagWord, []string{word})
+	}
+	add(tagPerson, f.Persons)
+	add(tagService, f.Services)
+	if len(f.Controls) > 0 {
+		statuses := f.Statuses
+		if len(statuses) == 0 {
+			statuses = []string{
+				engine.StatusPass, engine.StatusFail, engine.StatusPending, engine.StatusUnknown,
+				engine.StatusNotApplicable, engine.StatusWaived,
+			}
+		}
+		var values []string
+		for _, control := range f.Controls {
+			for _, status := range statuses {
+				values = append(values, control+"="+status)
+			}
+		}
+		add(tagControl, values)
+	} else {
+		add(tagStatus, f.Statuses)
+	}
+	add(tagRepository, f.Repositories)
+	add(tagOutcome, f.Outcomes)
+	add(tagClass, f.Classes)
+	add(tagRisk, f.Risks)
+	add(tagType, f.Types)
+	return all
+}
+
+// query builds the statement: every part walks one index in the order of the
+// list and stops at the limit.
+func (f Filter) query(after *place, limit int) (string, []any) {
+	var args []any
+	arg := func(v any) string {
+		args = append(args, v)
+		return "$" + strconv.Itoa(len(args))
+	}
+	window := func(table string) string {
+		var b strings.Builder
+		if !f.From.IsZero() {
+			fmt.Fprintf(&b, " AND %s.evaluated_at >= %s", table, arg(ceilMicros(f.From)))
+		}
+		if !f.To.IsZero() {
+			fmt.Fprintf(&b, " AND %s.evaluated_at < %s", table, arg(ceilMicros(f.To)))
+		}
+		if after != nil {
+			fmt.Fprintf(&b, " AND (%s.evaluated_at, %s.leaf) < (%s, %s)", table, table, arg(after.at), arg(after.leaf))
+		}
+		return b.String()
+	}
+	const latest = "EXISTS (SELECT 1 FROM subjects s WHERE s.type = d.subject_type AND s.id = d.subject_id AND s.leaf = d.leaf)"
+	const columns = "SELECT d.leaf, d.id, d.subject_type, d.subject_id, d.outcome, d.class, d.risk, d.evaluated_at, d.recorded_at, d.next_evaluation_at, " + latest
+	order := fmt.Sprintf(" ORDER BY d.evaluated_at DESC, d.leaf DESC LIMIT %d", limit)
+	clauses := f.clauses()
+	if len(clauses) == 0 {
+		where := " FROM decisions d WHERE 1 = 1" + window("d")
+		if f.Latest {
+			where += " AND " + latest
+		}
+		return columns + where + order, args
+	}
+	var parts []string
+	for _, first := range clauses[0] {
+		part := "SELECT t.evaluated_at, t.leaf FROM tags t"
+		if f.Latest {
+			part += " JOIN decisions d ON d.leaf = t.leaf"
+		}
+		part += " WHERE t.tag = " + arg(first) + window("t")
+		for _, clause := range clauses[1:] {
+			var marks []string
+			for _, other := range clause {
+				marks = append(marks, arg(other))
+			}
+			part += " AND EXISTS (SELECT 1 FROM tags x WHERE x.tag IN (" + strings.Join(marks, ", ") + ") AND x.evaluated_at = t.evaluated_at AND x.leaf = t.leaf)"
+		}
+		if f.Latest {
+			part += " AND " + latest
+		}
+		parts = append(parts, fmt.Sprintf("SELECT * FROM (%s ORDER BY t.evaluated_at DESC, t.leaf DESC LIMIT %d) p%d", part, limit, len(parts)))
+	}
+	return columns + " FROM (" + strings.Join(parts, " UNION ") + ") k JOIN decisions d ON d.leaf = k.leaf" + order, args
+}
+
+// Record is a decision as it is kept: the exact bytes, and what the log says of it.
+type Record struct {
+	Summary
+	Supersedes string
+	Judge      string // the ref of what judged it, see JudgeOf
+	Dossier    string // the digest of its dossier
+	Bytes      []byte
+}
+
+// Decode reads the decision out of its bytes.
+func (r Record) Decode() (engine.Decision, error) {
+	var d engine.Decision
+	if err := json.Unmarshal(r.Bytes, &d); err != nil {
+		return d, fmt.Errorf("recorded decision %s: %w", r.ID, err)
+	}
+	return d, nil
+}
+
+// Decision returns one decision.
+func (s *Store) Decision(ctx context.Context, id string) (Record, error) {
+	var row rows.DecisionByIDRow
+	var latest rows.LatestRow
+	err := s.patiently(ctx, func(ctx context.Context) (err error) {
+		q := rows.New(s.read)
+		if row, err = q.DecisionByID(ctx, id); err != nil {
+			return err
+		}
+		latest, err = q.Latest(ctx, row.SubjectType, row.SubjectID)
+		return err
+	})
+	if errors.Is(err, sql.ErrNoRows) {
+		return Record{}, fmt.Errorf("decision %s: %w", id, ErrNotFound)
+	}
+	if err != nil {
+		return Record{}, fmt.Errorf("decision %s: %w", id, err)
+	}
+	return recordOf(rows.DecisionsOfRow(row), latest.ID)
+}
+
+// History returns all decisions on a subject, oldest first; none is ErrNotFound.
+func (s *Store) History(ctx context.Context, subject engine.Subject) ([]Record, error) {
+	var list []rows.DecisionsOfRow
+	var latest rows.LatestRow
+	err := s.patiently(ctx, func(ctx context.Context) (err error) {
+		q := rows.New(s.read)
+		if latest, err = q.Latest(ctx, subject.Type, subject.ID); err != nil {
+			return err
+		}
+		list, err = q.DecisionsOf(ctx, subject.Type, subject.ID)
+		return err
+	})
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, fmt.Errorf("%s %s: %w", subject.Type, subject.ID, ErrNotFound)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("history of %s %s: %w", subject.Type, subject.ID, err)
+	}
+	history := make([]Record, len(list))
+	for i, row := range list {
+		if history[i], err = recordOf(row, latest.ID); err != nil {
+			return nil, err
+		}
+	}
+	return history, nil
+}
+
+func recordOf(row rows.DecisionsOfRow, latest string) (Record, error) {
+	r := Record{
+		Summary: Summary{
+			ID: row.ID, Subject: engine.Subject{Type: row.SubjectType, ID: row.SubjectID}, Outcome: row.Outcome, Class: row.Class, Risk: row.Risk,
+			EvaluatedAt: fromMicros(row.EvaluatedAt), RecordedAt: fromMicros(row.RecordedAt), NextEvaluationAt: optionalTime(row.NextEvaluationAt),
+			Index: row.Leaf, Latest: row.ID == latest,
+		},
+		Supersedes: row.Supersedes.String, Judge: row.Judge.String, Dossier: fmt.Sprintf("sha256:%x", row.Dossier),
+	}
+	entry, err := entryOf(rows.Entry{Idx: row.Leaf, Kind: ledger.KindDecision, Ref: row.ID, Body: row.Body})
+	r.Bytes = entry.Body
+	return r, err
+}
+
+// Dossier returns the exact bytes behind a digest.
+func (s *Store) Dossier(ctx context.Context, digest string) ([]byte, error) {
+	raw, err := rawDigest(digest)
+	if err != nil {
+		return nil, err
+	}
+	var packed []byte
+	err = s.patiently(ctx, func(ctx context.Context) (err error) {
+		packed, err = rows.New(s.read).Dossier(ctx, raw)
+		return err
+	})
+	if errors.Is(err, sql.ErrNoRows) {
+		err = ErrNotFound
+	}
+	if err != nil {
+		return nil, fmt.Errorf("dossier %s: %w", digest, err)
+	}
+	text, err := inflate(packed)
+	if err != nil {
+		return nil, fmt.Errorf("dossier %s: %w", digest, err)
+	}
+	return text, nil
+}

@@ -1,0 +1,100 @@
+-- Shared by SQLite and PostgreSQL: no arrays, no now(), no dialect.
+
+-- name: LockLedger :one
+-- Takes the one lock of all writers, until the transaction ends.
+UPDATE ledger SET size = size WHERE id = 1 RETURNING origin, size, edge, checkpoint, public_key, recorded_at;
+
+-- name: Ledger :one
+SELECT origin, size, edge, checkpoint, public_key, recorded_at FROM ledger WHERE id = 1;
+
+-- name: CreateLedger :exec
+INSERT INTO ledger (id, origin, size, edge, checkpoint, public_key, recorded_at)
+VALUES (1, $1, $2, $3, $4, $5, $6) ON CONFLICT (id) DO NOTHING;
+
+-- name: UpdateLedger :exec
+UPDATE ledger SET size = $1, edge = $2, checkpoint = $3, public_key = $4, recorded_at = $5 WHERE id = 1;
+
+-- name: InsertEntry :exec
+INSERT INTO entries (idx, kind, ref, recorded_at, supersedes, judge, hash, body) VALUES ($1, $2, $3, $4, $5, $6, $7, $8);
+
+-- name: InsertNode :exec
+INSERT INTO nodes (level, idx, hash) VALUES ($1, $2, $3);
+
+-- name: Entry :one
+SELECT idx, kind, ref, recorded_at, supersedes, judge, hash, body, pruned_by FROM entries WHERE idx = $1;
+
+-- name: Entries :many
+SELECT idx, kind, ref, recorded_at, supersedes, judge, hash, body, pruned_by FROM entries
+WHERE idx >= $1 ORDER BY idx LIMIT $2;
+
+-- name: EntryTime :one
+SELECT recorded_at FROM entries WHERE idx = $1;
+
+-- name: LatestEntry :one
+SELECT idx FROM entries
+WHERE kind = $1 AND ref = $2 AND kind <> 'decision' AND kind <> 'events' ORDER BY idx DESC LIMIT 1;
+
+-- name: EntriesOfKind :many
+SELECT idx, kind, ref, recorded_at, supersedes, judge, hash, body, pruned_by FROM entries
+WHERE kind = $1 AND kind <> 'decision' AND kind <> 'events' ORDER BY ref, idx;
+
+-- name: LeafHashes :many
+SELECT hash FROM entries WHERE idx >= $1 AND idx < $2 ORDER BY idx;
+
+-- name: NodeHashes :many
+SELECT hash FROM nodes WHERE level = $1 AND idx >= $2 AND idx < $3 ORDER BY idx;
+
+-- name: InsertCheckpoint :exec
+INSERT INTO checkpoints (size, note, recorded_at) VALUES ($1, $2, $3) ON CONFLICT (size) DO NOTHING;
+
+-- name: Checkpoints :many
+SELECT size, note, recorded_at FROM checkpoints ORDER BY size;
+
+-- name: InsertDossier :exec
+INSERT INTO dossiers (digest, body) VALUES ($1, $2) ON CONFLICT (digest) DO NOTHING;
+
+-- name: Dossier :one
+SELECT body FROM dossiers WHERE digest = $1;
+
+-- name: InsertDecision :exec
+INSERT INTO decisions (leaf, id, subject_type, subject_id, outcome, class, risk, evaluated_at, recorded_at, next_evaluation_at, dossier, content)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12);
+
+-- name: DecisionLeaf :one
+SELECT leaf FROM decisions WHERE id = $1;
+
+-- name: DecisionByID :one
+SELECT d.leaf, d.id, d.subject_type, d.subject_id, d.outcome, d.class, d.risk, d.evaluated_at, d.recorded_at, d.next_evaluation_at, d.dossier, e.supersedes, e.judge, e.body
+FROM decisions d JOIN entries e ON e.idx = d.leaf WHERE d.id = $1;
+
+-- name: DecisionsOf :many
+SELECT d.leaf, d.id, d.subject_type, d.subject_id, d.outcome, d.class, d.risk, d.evaluated_at, d.recorded_at, d.next_evaluation_at, d.dossier, e.supersedes, e.judge, e.body
+FROM decisions d JOIN entries e ON e.idx = d.leaf WHERE d.subject_type = $1 AND d.subject_id = $2 ORDER BY d.leaf;
+
+-- name: Latest :one
+SELECT d.id, d.evaluated_at, d.next_evaluation_at, d.content, e.judge
+FROM subjects s JOIN decisions d ON d.leaf = s.leaf JOIN entries e ON e.idx = s.leaf WHERE s.type = $1 AND s.id = $2;
+
+-- name: SetSubject :exec
+INSERT INTO subjects (type, id, leaf, outcome, next_evaluation_at) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (type, id) DO UPDATE SET leaf = excluded.leaf, outcome = excluded.outcome, next_evaluation_at = excluded.next_evaluation_at;
+
+-- name: InsertEvent :exec
+INSERT INTO events (id, leaf, start, length, source, type, subject_type, subject_id, occurred_at, payload)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10);
+
+-- name: EventLeaf :one
+SELECT leaf FROM events WHERE id = $1;
+
+-- name: SetCursor :exec
+INSERT INTO cursors (name, cursor, recorded_at) VALUES ($1, $2, $3)
+ON CONFLICT (name) DO UPDATE SET cursor = excluded.cursor, recorded_at = excluded.recorded_at;
+
+-- name: Cursor :one
+SELECT cursor FROM cursors WHERE name = $1;
+
+-- name: InsertRelease :exec
+INSERT INTO releases (version, effective_from, leaf) VALUES ($1, $2, $3);
+
+-- name: Releases :many
+SELECT r.version, r.effective_from, r.leaf, e.recorded_at, e.body FROM releases r JOIN entries e ON e.idx = r.leaf ORDER BY r.effective_from;

@@ -1,0 +1,50 @@
+package store_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/changevouch/changevouch/engine/store/storetest"
+)
+
+// server is started by the first test that needs it.
+var server struct {
+	sync.Mutex
+	*storetest.Server
+}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if server.Server != nil {
+		if err := server.Close(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
+
+func postgres(t testing.TB) *storetest.Server {
+	t.Helper()
+	server.Lock()
+	defer server.Unlock()
+	if server.Server == nil {
+		started, err := storetest.StartServer()
+		if err != nil {
+			t.Fatal(err)
+		}
+		server.Server = started
+	}
+	return server.Server
+}
+
+func freshSQLite(t testing.TB) string { return "sqlite:" + filepath.Join(t.TempDir(), "journal.db") }
+
+func freshPostgres(t testing.TB) string { return postgres(t).Database(t) }
+
+func TestSQLite(t *testing.T) { storetest.Run(t, freshSQLite) }
+
+func TestPostgres(t *testing.T) { storetest.Run(t, freshPostgres) }

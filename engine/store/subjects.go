@@ -1,0 +1,106 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/changevouch/changevouch/engine"
+)
+
+// SubjectFilter chooses subjects by their latest decision; a zero field chooses all.
+type SubjectFilter struct {
+	Type    string
+	Outcome string
+	// DueBefore chooses those whose deadline comes before this moment.
+	DueBefore time.Time
+}
+
+// Subjects returns the latest decision on each subject, in the order of type and
+// id, at most limit of them, after a subject (the zero Subject: from the first).
+// The next page begins after the last; a page with fewer than limit is the last.
+func (s *Store) Subjects(ctx context.Context, filter SubjectFilter, after engine.Subject, limit int) ([]Summary, error) {
+	if limit <= 0 {
+		limit = DefaultLimit
+	}
+	where, args := filter.where()
+	args = append(args, after.Type, after.ID)
+	where += fmt.Sprintf(" AND (s.type, s.id) > ($%d, $%d)", len(args)-1, len(args))
+	list, err := s.latestDecisions(ctx, where+fmt.Sprintf(" ORDER BY s.type, s.id LIMIT %d", limit), args)
+	if err != nil {
+		return nil, fmt.Errorf("list subjects: %w", err)
+	}
+	return list, nil
+}
+
+// Deadlines returns the subjects whose latest decision will change by itself,
+// those that are due first before the others, at most limit of them, after the
+// last of the page before (nil: from the first).
+func (s *Store) Deadlines(ctx context.Context, filter SubjectFilter, after *Summary, limit int) ([]Summary, error) {
+	if limit <= 0 {
+		limit = DefaultLimit
+	}
+	where, args := filter.where()
+	where += " AND s.next_evaluation_at IS NOT NULL"
+	if after != nil {
+		if after.NextEvaluationAt == nil {
+			return nil, errors.New("list deadlines: the page before does not end with one")
+		}
+		args = append(args, micros(*after.NextEvaluationAt), after.Subject.Type, after.Subject.ID)
+		where += fmt.Sprintf(" AND (s.next_evaluation_at, s.type, s.id) > ($%d, $%d, $%d)", len(args)-2, len(args)-1, len(args))
+	}
+	list, err := s.latestDecisions(ctx, where+fmt.Sprintf(" ORDER BY s.next_evaluation_at, s.type, s.id LIMIT %d", limit), args)
+	if err != nil {
+		return nil, fmt.Errorf("list deadlines: %w", err)
+	}
+	return list, nil
+}
+
+func (f SubjectFilter) where() (string, []any) {
+	var b strings.Builder
+	var args []any
+	add := func(condition string, value any) {
+		args = append(args, value)
+		fmt.Fprintf(&b, " AND %s $%d", condition, len(args))
+	}
+	if f.Type != "" {
+		add("s.type =", f.Type)
+	}
+	if f.Outcome != "" {
+		add("s.outcome =", f.Outcome)
+	}
+	if !f.DueBefore.IsZero() {
+		add("s.next_evaluation_at <", ceilMicros(f.DueBefore))
+	}
+	return b.String(), args
+}
+
+func (s *Store) latestDecisions(ctx context.Context, tail string, args []any) ([]Summary, error) {
+	const query = "SELECT d.leaf, d.id, d.subject_type, d.subject_id, d.outcome, d.class, d.risk, d.evaluated_at, d.recorded_at, d.next_evaluation_at " +
+		"FROM subjects s JOIN decisions d ON d.leaf = s.leaf WHERE 1 = 1"
+	var list []Summary
+	err := s.patiently(ctx, func(ctx context.Context) error {
+		list = nil
+		found, err := s.read.QueryContext(ctx, query+tail, args...)
+		if err != nil {
+			return err
+		}
+		defer found.Close()
+		for found.Next() {
+			d := Summary{Latest: true}
+			var evaluated, recorded int64
+			var next sql.NullInt64
+			err := found.Scan(&d.Index, &d.ID, &d.Subject.Type, &d.Subject.ID, &d.Outcome, &d.Class, &d.Risk, &evaluated, &recorded, &next)
+			if err != nil {
+				return err
+			}
+			d.EvaluatedAt, d.RecordedAt, d.NextEvaluationAt = fromMicros(evaluated), fromMicros(recorded), optionalTime(next)
+			list = append(list, d)
+		}
+		return found.Err()
+	})
+	return list, err
+}
