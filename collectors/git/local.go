@@ -352,7 +352,7 @@ func (w *writer) cover() {
 	if from.IsZero() {
 		from = to
 	}
-	c := engine.CoverageFact{Source: "git", Status: "incomplete", From: &from, To: &to, Facts: []string{"commits", "files"},
+	c := engine.CoverageFact{Source: "git", Status: "incomplete", From: &from, To: &to,
 		Missing: append([]string{}, unknown...), Repository: w.repository, Counts: &engine.CoverageFactCounts{Records: &w.done}}
 	reasons := []string{unknownWhy}
 	lacks := w.lacks
@@ -361,9 +361,6 @@ func (w *writer) cover() {
 	}
 	for _, l := range lacks {
 		c.Missing, reasons = append(c.Missing, l.fact), append(reasons, l.why)
-		if l.fact == "commits" {
-			c.Facts = []string{"files"}
-		}
 	}
 	c.Reason = strings.Join(reasons, "; ")
 	r := w.recorder(engine.Facts(c))

@@ -244,7 +244,7 @@ func TestLocalCoverage(t *testing.T) {
 	got := of[engine.CoverageFact](t, c, "coverage.recorded")["shop"]
 	from, n := time.Date(2026, 11, 10, 9, 1, 0, 0, time.UTC), 1
 	want := engine.CoverageFact{
-		Source: "git", Status: "incomplete", From: &from, To: &until, Repository: "shop", Facts: []string{"commits", "files"},
+		Source: "git", Status: "incomplete", From: &from, To: &until, Repository: "shop",
 		Missing: unknown, Reason: unknownWhy, Counts: &engine.CoverageFactCounts{Records: &n},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -408,7 +408,7 @@ func TestLocalShallow(t *testing.T) {
 		t.Errorf("commits: %v", got)
 	}
 	coverage := of[engine.CoverageFact](t, c, "coverage.recorded")["shop"]
-	if !strings.Contains(strings.Join(coverage.Missing, " "), "commits") || !strings.Contains(coverage.Reason, "--unshallow") || !cmp.Equal(coverage.Facts, []string{"files"}) {
+	if !strings.Contains(strings.Join(coverage.Missing, " "), "commits") || !strings.Contains(coverage.Reason, "--unshallow") {
 		t.Errorf("coverage of a shallow clone: %+v", coverage)
 	}
 }
