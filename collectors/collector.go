@@ -37,6 +37,8 @@ type Batch struct {
 	Faults      []Fault
 	Cursor      json.RawMessage
 	Done, Total int
+
+	checked bool // by Stages, before Run would
 }
 
 // Spool keeps what collectors found. Implementations are safe for concurrent use.

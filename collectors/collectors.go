@@ -15,9 +15,10 @@ import (
 // Payload is one raw document exactly as it was received. Path says where, for
 // messages and for sources whose file layout carries meaning; it never reaches
 // an event. NextPage tells that the following page of the same list was received
-// too, so a full page is no sign of a cut list. ObservedAt is when it was
-// received; zero means unknown, and the mapping then uses the latest instant that
-// the document itself speaks of, since nothing can be read before it happened.
+// too, LastPage that the source said that none follows; otherwise a full page may
+// be that of a cut list. ObservedAt is when it was received; zero means unknown,
+// and the mapping then uses the latest instant that the document itself speaks
+// of, since nothing can be read before it happened.
 // Grant says, of an answer that refuses, which permission would open it.
 type Payload struct {
 	Path       string
@@ -27,6 +28,7 @@ type Payload struct {
 	Trust      string
 	URL        string
 	NextPage   bool
+	LastPage   bool
 	Grant      string
 }
 

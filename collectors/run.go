@@ -64,6 +64,10 @@ const timeLayout = "2006-01-02T15:04:05Z07:00"
 
 // check leaves the valid events, sorted, each id once.
 func (b *Batch) check() {
+	if b.checked {
+		return
+	}
+	b.checked = true
 	var valid []found
 	for _, e := range b.Events {
 		if err := validate(e); err != nil {

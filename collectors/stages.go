@@ -49,12 +49,13 @@ type Step struct {
 	Gaps     []Gap
 }
 
-// Gap is a fact that nobody can see for want of a permission or a feature. Reason
-// says what to do about it.
+// Gap is a fact that nobody can see for want of a permission or a feature, up to
+// an instant if there is one. Reason says what to do about it.
 type Gap struct {
-	Source string `json:"source"`
-	Fact   string `json:"fact"`
-	Reason string `json:"reason"`
+	Source string    `json:"source"`
+	Fact   string    `json:"fact"`
+	Reason string    `json:"reason"`
+	Until  time.Time `json:"until,omitzero"`
 }
 
 // course is the cursor: which stretch the finished passes cover without a hole,
@@ -205,7 +206,7 @@ func (p *pass) with(s Step) pass {
 	}
 	next.Gaps, next.Cuts = slices.Clone(p.Gaps), slices.Clone(p.Cuts)
 	for _, g := range s.Gaps {
-		known := func(o Gap) bool { return o.Source == g.Source && o.Fact == g.Fact }
+		known := func(o Gap) bool { return o.Source == g.Source && o.Fact == g.Fact && o.Until.Equal(g.Until) }
 		if !slices.ContainsFunc(next.Gaps, known) {
 			next.Gaps = append(next.Gaps, g)
 		}
@@ -245,23 +246,15 @@ func (s Stages) cover(c *course, commit func(Batch) error) error {
 	until = last(until, p.Since)
 	step := Batch{Step: "coverage/" + p.Since.Format(time.RFC3339) + "/" + until.Format(time.RFC3339)}
 	for _, source := range s.Sources {
-		fact := engine.CoverageFact{Source: source, Status: "complete", From: &p.Since, To: &until, Repository: s.Repository, Service: s.Service, System: s.System}
-		n, broken := p.Events[eventSource(source)], p.Broken
-		fact.Counts = &engine.CoverageFactCounts{Events: &n, Broken: &broken}
-		var reasons []string
-		for _, g := range p.Gaps {
-			if g.Source == source {
-				fact.Status, fact.Missing = "incomplete", append(fact.Missing, g.Fact)
-				reasons = append(reasons, g.Fact+": "+g.Reason)
-			}
+		// A gap that ends inside the window splits it.
+		from := p.Since
+		for _, to := range p.borders(source, until) {
+			fact := p.covered(source, from, to)
+			fact.Repository, fact.Service, fact.System = s.Repository, s.Service, s.System
+			step.Add(mapCoverage(Payload{Path: path.Join(s.Repository, s.Service, coverageFile), Bytes: engine.Facts(fact),
+				Trust: engine.TrustAPIRead, ObservedAt: until}))
+			from = to
 		}
-		for _, cut := range p.Cuts {
-			if cut.Source == source && !slices.Contains(fact.Missing, cut.Fact) {
-				reasons = append(reasons, fmt.Sprintf("%s incomplete for %d, first %s: %s", cut.Fact, cut.Count, cut.First, cut.Reason))
-			}
-		}
-		fact.Reason = strings.Join(reasons, "; ")
-		step.Add(mapCoverage(Payload{Path: s.Repository + s.Service + "/" + coverageFile, Bytes: engine.Facts(fact), Trust: engine.TrustAPIRead, ObservedAt: until}))
 	}
 	c.end(until)
 	cursor, err := json.Marshal(c)
@@ -270,4 +263,37 @@ func (s Stages) cover(c *course, commit func(Batch) error) error {
 	}
 	step.Cursor = cursor
 	return commit(step)
+}
+
+// borders are where stretches of a source end that lack the same.
+func (p *pass) borders(source string, until time.Time) []time.Time {
+	all := []time.Time{until}
+	for _, g := range p.Gaps {
+		if g.Source == source && g.Until.After(p.Since) && g.Until.Before(until) {
+			all = append(all, g.Until)
+		}
+	}
+	slices.SortFunc(all, time.Time.Compare)
+	return slices.CompactFunc(all, time.Time.Equal)
+}
+
+// covered says how completely a source was read from one instant to another.
+func (p *pass) covered(source string, from, to time.Time) engine.CoverageFact {
+	n, broken := p.Events[eventSource(source)], p.Broken
+	fact := engine.CoverageFact{Source: source, Status: "complete", From: &from, To: &to,
+		Counts: &engine.CoverageFactCounts{Events: &n, Broken: &broken}}
+	var reasons []string
+	for _, g := range p.Gaps {
+		if g.Source == source && (g.Until.IsZero() || g.Until.After(from)) {
+			fact.Status, fact.Missing = "incomplete", append(fact.Missing, g.Fact)
+			reasons = append(reasons, g.Fact+": "+g.Reason)
+		}
+	}
+	for _, cut := range p.Cuts {
+		if cut.Source == source && !slices.Contains(fact.Missing, cut.Fact) {
+			reasons = append(reasons, fmt.Sprintf("%s incomplete for %d, first %s: %s", cut.Fact, cut.Count, cut.First, cut.Reason))
+		}
+	}
+	fact.Reason = strings.Join(reasons, "; ")
+	return fact
 }

@@ -48,6 +48,7 @@ func answerKinds() map[string]answerKind {
 		"protection":            {source: "github", fact: "branch_protection", single: true, each: (*mapper).protection},
 		"branch rule":           {source: "github", fact: "rulesets", whole: (*mapper).branchRules},
 		"ruleset":               {each: (*mapper).ruleset},
+		"ruleset version":       {each: (*mapper).rulesetVersion},
 		"rule suite":            {source: "github", fact: "rule_suites", each: (*mapper).ruleSuite},
 		"activity":              {source: "github", fact: "activity", each: (*mapper).activity},
 		"timeline event":        {source: "github", fact: "timeline", each: (*mapper).timelineEvent},
@@ -151,7 +152,7 @@ func extentOf(rt route, p collectors.Payload, n int, total *int) extent {
 	case total != nil && rt.page <= 1:
 		full = n < *total
 	}
-	if total != nil && rt.page <= 1 && n >= *total {
+	if p.LastPage || total != nil && rt.page <= 1 && n >= *total {
 		full = false
 	}
 	if rt.page > 1 || p.NextPage {
@@ -228,6 +229,9 @@ func (m *mapper) unread(rt route, message string) {
 	}
 	c := engine.CoverageFact{Source: kind.source, Status: "incomplete", Missing: []string{kind.fact},
 		Reason: "GitHub answered: " + clip(message), Repository: rt.repo, SHA: rt.sha}
+	if m.payload.Grant != "" {
+		c.Reason += ". " + m.payload.Grant
+	}
 	if rt.number > 0 && kind.source != "scanner" {
 		c.Number = &rt.number
 	}

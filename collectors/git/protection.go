@@ -290,6 +290,10 @@ func (m *mapper) ruleset(rt route, raw json.RawMessage) error {
 	if err := json.Unmarshal(raw, &r); err != nil {
 		return err
 	}
+	return m.rulesetState(rt, r)
+}
+
+func (m *mapper) rulesetState(rt route, r ruleset) error {
 	if r.Target != "" && r.Target != "branch" {
 		m.Ignore("ruleset for " + r.Target)
 		return nil

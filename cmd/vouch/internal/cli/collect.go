@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -14,18 +15,20 @@ import (
 )
 
 func newCollectCommand(sys System) *cobra.Command {
-	group := newGroup("collect", "Turn what a source recorded into events")
+	group := newGroup("collect", "Turn what a source says, live or recorded, into events")
 	for _, source := range app.Collectors() {
-		group.AddCommand(newCollectSourceCommand(sys, source))
+		group.AddCommand(newCollectSourceCommand(sys, source, liveSources()[source.Name]))
 	}
 	return group
 }
 
-func newCollectSourceCommand(sys System, source app.Collector) *cobra.Command {
+func newCollectSourceCommand(sys System, source app.Collector, live liveFlags) *cobra.Command {
 	var from []string
 	var out string
+	var window windowFlags
+	var open liveSystems
 	cmd := &cobra.Command{
-		Use:   source.Name + " --from PATH...",
+		Use:   source.Name,
 		Short: source.Summary,
 		Long: source.Summary + `.
 
@@ -36,8 +39,13 @@ there and makes the exit code 1; the other events still come out.`,
 		Example: "  vouch collect " + source.Name + " --from recordings/" + source.Name + " -o events.ndjson",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			paths := append(slices.Clone(from), args...)
-			if len(paths) == 0 {
-				return fmt.Errorf("nothing to read: name files or folders with --from")
+			switch {
+			case len(paths) == 0 && open == nil:
+				return errors.New("nothing to read: name files or folders with --from")
+			case len(paths) == 0:
+				return collectLive(cmd.Context(), sys, window, out, open)
+			case window.into != "" || window.dryRun:
+				return errors.New("--into and --dry-run are for live systems; the events of recordings go to --out")
 			}
 			result, err := source.Read(cmd.Context(), paths)
 			if err != nil {
@@ -52,6 +60,10 @@ there and makes the exit code 1; the other events still come out.`,
 	}
 	cmd.Flags().StringSliceVar(&from, "from", nil, "file or folder of recordings; repeatable")
 	cmd.Flags().StringVarP(&out, "out", "o", "", "write the events to a file instead of standard output")
+	if live != nil {
+		window.declare(cmd.Flags())
+		open = live(cmd.Flags())
+	}
 	return cmd
 }
 

@@ -11,11 +11,13 @@ import (
 // progress tells a person at a terminal that work goes on, after a second.
 type progress struct {
 	w     io.Writer
+	line  func() string
 	count atomic.Int64
 	lock  sync.Mutex // one line at a time
 	shown bool
 	stop  chan struct{}
 	done  chan struct{}
+	once  sync.Once
 }
 
 const (
@@ -27,10 +29,29 @@ const (
 // when quiet, or when standard error is no terminal. Between start and end only
 // println may write to standard error.
 func startProgress(sys System, verb string, quiet bool) *progress {
-	p := &progress{w: sys.Stderr, stop: make(chan struct{}), done: make(chan struct{})}
-	if quiet || !isTerminal(sys.Stderr) {
+	p := newProgress(sys)
+	p.line = func() string { return verb + " " + plural(int(p.count.Load()), "dossier") }
+	p.start(quiet || !isTerminal(sys.Stderr))
+	return p
+}
+
+// startLine shows a line of the caller's own, likewise. It may be asked for from
+// another goroutine.
+func startLine(sys System, line func() string) *progress {
+	p := newProgress(sys)
+	p.line = line
+	p.start(!isTerminal(sys.Stderr))
+	return p
+}
+
+func newProgress(sys System) *progress {
+	return &progress{w: sys.Stderr, stop: make(chan struct{}), done: make(chan struct{})}
+}
+
+func (p *progress) start(quiet bool) {
+	if quiet {
 		close(p.done)
-		return p
+		return
 	}
 	go func() {
 		defer close(p.done)
@@ -42,14 +63,13 @@ func startProgress(sys System, verb string, quiet bool) *progress {
 				return
 			case <-wait.C:
 				p.lock.Lock()
-				fmt.Fprintf(p.w, "\r\x1b[K%s %s", verb, plural(int(p.count.Load()), "dossier"))
+				fmt.Fprintf(p.w, "\r\x1b[K%s", printable(p.line()))
 				p.shown = true
 				p.lock.Unlock()
 				wait.Reset(progressEvery)
 			}
 		}
 	}()
-	return p
 }
 
 func (p *progress) step() { p.count.Add(1) }
@@ -69,8 +89,9 @@ func (p *progress) clear() {
 	}
 }
 
+// end may be called again.
 func (p *progress) end() {
-	close(p.stop)
+	p.once.Do(func() { close(p.stop) })
 	<-p.done
 	p.clear()
 }

@@ -1,0 +1,195 @@
+package git
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/changevouch/changevouch/collectors"
+)
+
+// waiting is how long before the window a deployment may have been asked for and
+// still be decided in it: GitHub fails what waits longer for an approval.
+const waiting = 30 * 24 * time.Hour
+
+// runAddress finds the workflow run in a status's links.
+var runAddress = regexp.MustCompile(`/actions/runs/(\d+)(?:/|$)`)
+
+// deployments reads deployments newest first, each with its statuses, and who
+// approved the runs behind them.
+func (l *live) deployments(ctx context.Context, w collectors.Window, position string, commit func(collectors.Step) error) error {
+	for ref := firstOf(position, l.path("deployments?per_page=100")); ref != done; {
+		a, err := l.get(ctx, ref)
+		if err != nil {
+			return err
+		}
+		list, err := elements[deployment](a, "")
+		if err != nil {
+			return err
+		}
+		step := collectors.Step{Position: firstOf(a.next, done), Batch: collectors.Batch{Step: "none"}}
+		if len(list) > 0 {
+			step.Step = string(list[0].ID) + "-" + string(list[len(list)-1].ID)
+		}
+		l.addWindow(&step, l.mapper, a)
+		runs := map[string]bool{}
+		for _, d := range list {
+			if d.CreatedAt.Before(w.Since.Add(-waiting)) {
+				step.Position = done
+				break
+			}
+			if err := l.statuses(ctx, &step, d, runs); err != nil {
+				return err
+			}
+		}
+		if err := commit(step); err != nil {
+			return err
+		}
+		ref = step.Position
+	}
+	return nil
+}
+
+func (l *live) statuses(ctx context.Context, step *collectors.Step, d deployment, runs map[string]bool) error {
+	id, err := strconv.ParseInt(string(d.ID), 10, 64)
+	if err != nil {
+		return fmt.Errorf("deployment id %q is no number", d.ID)
+	}
+	var found []string
+	_, err = l.each(ctx, l.path("deployments/%d/statuses?per_page=100", id), func(a answer) (bool, error) {
+		l.add(step, l.mapper, a)
+		list, err := elements[struct {
+			Log    string `json:"log_url"`
+			Target string `json:"target_url"`
+		}](a, "")
+		for _, s := range list {
+			if m := runAddress.FindStringSubmatch(firstOf(s.Log, s.Target)); m != nil && !runs[m[1]] {
+				runs[m[1]] = true
+				found = append(found, m[1])
+			}
+		}
+		return true, err
+	})
+	for _, run := range found {
+		if err == nil {
+			_, err = l.take(ctx, step, l.mapper, l.path("actions/runs/%s/approvals", run))
+		}
+	}
+	return err
+}
+
+// issues reads the issues that were updated since the window began.
+func (l *live) issues(ctx context.Context, w collectors.Window, position string, commit func(collectors.Step) error) error {
+	if l.about.HasIssues != nil && !*l.about.HasIssues {
+		return nil
+	}
+	return l.updated(ctx, w, position, "issues?state=all", commit)
+}
+
+// comments reads the comments on issues and pull requests, likewise.
+func (l *live) comments(ctx context.Context, w collectors.Window, position string, commit func(collectors.Step) error) error {
+	return l.updated(ctx, w, position, "issues/comments?", commit)
+}
+
+// updated reads a list that can be asked for what changed since an instant, the
+// longest untouched first. It asks anew from the last instant of each page: pages
+// by number would shift when a record moves to the end.
+func (l *live) updated(ctx context.Context, w collectors.Window, position, list string, commit func(collectors.Step) error) error {
+	if position == done {
+		return nil
+	}
+	since, page := stamp(w.Since), 1
+	if at, n, ok := strings.Cut(position, " "); ok {
+		since = at
+		page, _ = strconv.Atoi(n)
+	}
+	for {
+		query := url.Values{"sort": {"updated"}, "direction": {"asc"}, "since": {since}, "per_page": {"100"}, "page": {strconv.Itoa(page)}}
+		a, err := l.get(ctx, l.path("%s&%s", list, query.Encode()))
+		if err != nil {
+			return err
+		}
+		items, err := elements[struct {
+			UpdatedAt when `json:"updated_at"`
+		}](a, "")
+		if err != nil {
+			return err
+		}
+		step := collectors.Step{Position: done, Batch: collectors.Batch{Step: since + " " + strconv.Itoa(page)}}
+		if a.next != "" && len(items) > 0 {
+			page++
+			if at := stamp(items[len(items)-1].UpdatedAt.Time); at > since {
+				since, page = at, 1
+			}
+			step.Position = since + " " + strconv.Itoa(page)
+		}
+		l.addWindow(&step, l.mapper, a)
+		if err := commit(step); err != nil || step.Position == done {
+			return err
+		}
+	}
+}
+
+// scanners are the lists of security alerts; a secret itself is never asked for.
+var scanners = []string{
+	"dependabot/alerts?sort=updated&direction=desc&per_page=100",
+	"code-scanning/alerts?sort=updated&direction=desc&per_page=100",
+	"secret-scanning/alerts?sort=updated&direction=desc&per_page=100&hide_secret=true",
+}
+
+// alerts reads the security alerts that are open, and those that changed since
+// the window began. A scanner that is switched off gives none; one that may not be
+// read is a gap.
+func (l *live) alerts(ctx context.Context, w collectors.Window, position string, commit func(collectors.Step) error) error {
+	first, _ := strconv.Atoi(position)
+	for i, list := range scanners[min(first, len(scanners)):] {
+		i += first
+		name, _, _ := strings.Cut(list, "/")
+		step := collectors.Step{Position: strconv.Itoa(i + 1), Batch: collectors.Batch{Step: name + "/" + stamp(w.Until)}}
+		for _, query := range []string{list + "&state=open", list} {
+			_, err := l.each(ctx, l.path("%s", query), func(a answer) (bool, error) {
+				if a.refused() && switchedOff(a) {
+					step.Add(collectors.Mapping{Ignored: map[string]int{name + " is switched off": 1}})
+					return false, nil
+				}
+				l.addWindow(&step, l.mapper, a)
+				page, err := elements[alert](a, "")
+				if err != nil || len(page) == 0 || query != list {
+					return true, err
+				}
+				return !page[len(page)-1].changed().Before(w.Since), nil
+			})
+			if err != nil {
+				return err
+			}
+		}
+		if err := commit(step); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a alert) changed() time.Time {
+	at := a.CreatedAt
+	for _, t := range []when{a.UpdatedAt, a.FixedAt, a.DismissedAt, a.AutoAt, a.ResolvedAt} {
+		at = later(at, t)
+	}
+	return at.Time
+}
+
+// switchedOff recognises GitHub's words for a scanner that does not run. Every
+// other refusal is a missing permission.
+func switchedOff(a answer) bool {
+	text := strings.ToLower(string(a.Bytes))
+	for _, word := range []string{"disabled", "must be enabled", "not enabled", "no analysis found"} {
+		if strings.Contains(text, word) {
+			return true
+		}
+	}
+	return false
+}
