@@ -35,9 +35,10 @@ type Result struct {
 }
 
 // Read maps the recorded payloads below paths: files and folders with .json,
-// .ndjson, .jsonl and .json.gz. A path that cannot be read is an error naming it;
-// a record that cannot be read is a Fault and the others still come out. Finding
-// no payload at all is an error. A symbolic link that leaves its folder is a Fault.
+// .ndjson, .jsonl and .csv, the first and the last also as .gz. A path that
+// cannot be read is an error naming it; a record that cannot be read is a Fault
+// and the others still come out. Finding no payload at all is an error. A symbolic
+// link that leaves its folder is a Fault.
 func Read(ctx context.Context, paths []string, m Mapper) (Result, error) {
 	r := reading{mapper: m, ignored: map[string]int{}}
 	for _, p := range slices.Sorted(slices.Values(paths)) {
@@ -46,7 +47,7 @@ func Read(ctx context.Context, paths []string, m Mapper) (Result, error) {
 		}
 	}
 	if r.files == 0 {
-		return Result{}, fmt.Errorf("no recorded payload (.json, .ndjson, .jsonl, .json.gz) in %s", strings.Join(paths, ", "))
+		return Result{}, fmt.Errorf("no recorded payload (.json, .ndjson, .jsonl, .csv, .json.gz, .csv.gz) in %s", strings.Join(paths, ", "))
 	}
 	return r.result(), nil
 }
@@ -72,7 +73,7 @@ func (r *reading) path(ctx context.Context, p string) error {
 	}
 	if !info.IsDir() {
 		if !isRecorded(p) {
-			return fmt.Errorf("read recorded payloads: %s is no .json, .ndjson, .jsonl or .json.gz file", p)
+			return fmt.Errorf("read recorded payloads: %s is no .json, .ndjson, .jsonl, .csv, .json.gz or .csv.gz file", p)
 		}
 		// The user named this very file: a link may point where it likes.
 		f, err := os.Open(p)
@@ -127,10 +128,12 @@ func (r *reading) folder(ctx context.Context, dir string) error {
 	})
 }
 
+const csvType = "text/csv"
+
 // isRecorded tells recorded payloads by their name.
 func isRecorded(name string) bool {
 	name = strings.ToLower(name)
-	return slices.ContainsFunc([]string{".json", ".ndjson", ".jsonl", ".json.gz"},
+	return slices.ContainsFunc([]string{".json", ".ndjson", ".jsonl", ".csv", ".json.gz", ".csv.gz"},
 		func(end string) bool { return strings.HasSuffix(name, end) })
 }
 
@@ -179,6 +182,9 @@ func (r *reading) file(ctx context.Context, name string, f io.Reader, exists fun
 			}
 			r.take(name, m)
 		}
+	case strings.HasSuffix(strings.TrimSuffix(lower, ".gz"), ".csv"):
+		p.Bytes, p.MediaType = b, csvType
+		r.take(name, r.mapper(p))
 	default:
 		p.Bytes = b
 		r.take(name, r.mapper(p))

@@ -126,6 +126,25 @@ func TestReadFolder(t *testing.T) {
 	}
 }
 
+// A table reaches its mapper as it is, compressed or not.
+func TestReadTables(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "a/report.csv", "user,admin\nann,true\n")
+	write(t, dir, "b/report.csv.gz", gzipped(t, "user,admin\nbob,false\n"))
+	seen := map[string]string{}
+	got, err := collectors.Read(t.Context(), []string{dir}, func(p collectors.Payload) collectors.Mapping {
+		seen[filepath.Base(p.Path)+" "+p.MediaType] = string(p.Bytes)
+		return collectors.Mapping{}
+	})
+	if err != nil || got.Files != 2 || len(got.Faults) > 0 {
+		t.Fatalf("%d files, faults %v, error %v", got.Files, got.Faults, err)
+	}
+	want := map[string]string{"report.csv text/csv": "user,admin\nann,true\n", "report.csv.gz text/csv": "user,admin\nbob,false\n"}
+	if diff := cmp.Diff(want, seen); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestReadRefusesInvalidEvents(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, "a.json", `{"id":"a","at":"2026-03-02T00:00:00Z","state":""}`)

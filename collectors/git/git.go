@@ -41,6 +41,10 @@ func Map(p collectors.Payload) collectors.Mapping { return DefaultSettings().Map
 func (s Settings) Map(p collectors.Payload) collectors.Mapping {
 	m := &mapper{Recorder: collectors.NewRecorder(dated(p), "git", "github"), settings: s, payload: p}
 	text := bytes.TrimSpace(collectors.Text(p.Bytes))
+	if p.MediaType == "text/csv" {
+		m.Ignore("CSV file") // an export of another system, or of an audit log
+		return m.Mapping()
+	}
 	if !json.Valid(text) {
 		var doc any
 		err := json.Unmarshal(text, &doc)

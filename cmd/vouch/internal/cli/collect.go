@@ -33,10 +33,16 @@ func newCollectSourceCommand(sys System, source app.Collector, live liveFlags) *
 		Long: source.Summary + `.
 
 The paths are files and folders of recorded answers and webhook deliveries:
-.json, .ndjson, .jsonl, .json.gz. Events go to standard output, one a line; what
-was left out is counted on standard error. A record that cannot be read is named
-there and makes the exit code 1; the other events still come out.`,
-		Example: "  vouch collect " + source.Name + " --from recordings/" + source.Name + " -o events.ndjson",
+.json, .ndjson, .jsonl, .csv, .json.gz, .csv.gz. Events go to standard output,
+one a line; what was left out is counted on standard error. A record that cannot
+be read is named there and makes the exit code 1; the other events still come
+out.
+
+Live systems are read step by step. With --into the events and how far they reach
+are kept in a folder, which assemble reads; a run that was broken off goes on
+where it ended. Standard error says which window was read, and what was not seen
+and why.`,
+		Example: "  vouch collect " + source.Name + " --from recordings/" + source.Name + " -o events.ndjson" + liveExample(source.Name),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			paths := append(slices.Clone(from), args...)
 			switch {
@@ -65,6 +71,15 @@ there and makes the exit code 1; the other events still come out.`,
 		open = live(cmd.Flags())
 	}
 	return cmd
+}
+
+// liveExample follows the example of a recording.
+func liveExample(source string) string {
+	examples := map[string]string{"git": "--github acme/shop --since 30d --into events"}
+	if examples[source] == "" {
+		return ""
+	}
+	return "\n  vouch collect " + source + " " + examples[source]
 }
 
 // tell says on standard error what was read, left out and broken.
