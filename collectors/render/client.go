@@ -96,6 +96,9 @@ func (c *Client) list(ctx context.Context, path string, query url.Values, size i
 
 // get asks once. The payload has the path under which such an answer is recorded.
 func (c *Client) get(ctx context.Context, path string, query url.Values, page int) (collectors.Payload, collectors.Answer, error) {
+	if strings.Contains(path, "..") || strings.ContainsAny(path, "?#%\\ ") {
+		return collectors.Payload{}, collectors.Answer{}, fmt.Errorf("render: %q holds no id of Render's", path)
+	}
 	at := c.base.JoinPath(path)
 	at.RawQuery = query.Encode()
 	a, err := collectors.Ask(ctx, c.http, at.String())

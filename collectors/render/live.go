@@ -79,6 +79,11 @@ type memory struct {
 // Collect implements collectors.Collector.
 func (l Live) Collect(ctx context.Context, w collectors.Window, cursor json.RawMessage, commit func(collectors.Batch) error) error {
 	t := &tour{Live: l}
+	for _, id := range []string{cmp.Or(l.Owner, l.Service), cmp.Or(l.Service, l.Owner), cmp.Or(l.Organization, l.Owner, l.Service)} {
+		if !resourceID.MatchString(id) {
+			return fmt.Errorf("%q is no id of Render's: copy tea-…, srv-… or org-… from the address of its page in the Dashboard", id)
+		}
+	}
 	if cursor != nil {
 		if err := json.Unmarshal(cursor, &t.memory); err != nil {
 			return errors.New("the cursor of the run before is of another version of vouch: collect into a new folder")

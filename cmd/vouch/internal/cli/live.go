@@ -28,7 +28,7 @@ type liveSystems func(context.Context, app.Surroundings) ([]collectors.Collector
 
 // liveSources are the commands below collect that read live systems.
 func liveSources() map[string]liveFlags {
-	return map[string]liveFlags{"git": gitFlags}
+	return map[string]liveFlags{"git": gitFlags, "render": renderFlags}
 }
 
 // windowFlags are shared by all of them.
