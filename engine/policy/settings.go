@@ -25,9 +25,10 @@ func (e *SettingsError) Error() string {
 
 // applySettings merges settings (YAML or JSON) over the defaults: objects key
 // by key, everything else replaced. A key is known when the schema or the
-// defaults have it; an own bundle may bring parameters of its own.
+// defaults have it; an own bundle may bring parameters of its own. A file that
+// holds comments only changes nothing.
 func applySettings(defaults map[string]any, text []byte) (effective, given map[string]any, err error) {
-	if len(strings.TrimSpace(string(text))) == 0 {
+	if commentsOnly(string(text)) {
 		return defaults, nil, nil
 	}
 	doc, faults := schemas.ParseYAML(text)
@@ -57,6 +58,15 @@ func applySettings(defaults map[string]any, text []byte) (effective, given map[s
 	}
 	given, _ = doc.Value().(map[string]any)
 	return merge(defaults, given), given, nil
+}
+
+func commentsOnly(text string) bool {
+	for line := range strings.Lines(text) {
+		if line = strings.TrimSpace(line); line != "" && line[0] != '#' {
+			return false
+		}
+	}
+	return true
 }
 
 // mismatches compares a parameter that only the defaults know with its default:
