@@ -145,3 +145,21 @@ func (t *Tree) Root() Hash {
 	}
 	return h
 }
+
+// Differs names the first stretch of entries, both ends included, in which two
+// right edges of one size show another content.
+func (t *Tree) Differs(other Tree) (from, to int64, differ bool) {
+	if t.size != other.size {
+		return min(t.size, other.size), max(t.size, other.size) - 1, true
+	}
+	for i, peak := range t.peaks {
+		width := t.size - from
+		for ; width&(width-1) != 0; width &= width - 1 { // the largest power of two
+		}
+		if peak != other.peaks[i] {
+			return from, from + width - 1, true
+		}
+		from += width
+	}
+	return 0, 0, false
+}

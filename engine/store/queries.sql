@@ -98,3 +98,43 @@ INSERT INTO releases (version, effective_from, leaf) VALUES ($1, $2, $3);
 
 -- name: Releases :many
 SELECT r.version, r.effective_from, r.leaf, e.recorded_at, e.body FROM releases r JOIN entries e ON e.idx = r.leaf ORDER BY r.effective_from;
+
+-- name: DecisionsIn :many
+SELECT d.leaf, d.id, d.subject_type, d.subject_id, d.outcome, d.class, d.risk, d.evaluated_at, d.recorded_at, d.next_evaluation_at, d.dossier, d.content, o.body
+FROM decisions d LEFT JOIN dossiers o ON o.digest = d.dossier WHERE d.leaf >= $1 AND d.leaf < $2 ORDER BY d.leaf;
+
+-- name: EventsIn :many
+SELECT id, leaf, start, length, source, type, subject_type, subject_id, occurred_at, payload
+FROM events WHERE leaf >= $1 AND leaf < $2 ORDER BY leaf, start;
+
+-- name: ReleaseRows :many
+SELECT version, effective_from, leaf FROM releases ORDER BY leaf;
+
+-- name: EntriesBeyond :many
+SELECT idx, kind, ref FROM entries WHERE idx < 0 OR idx >= $1 ORDER BY idx LIMIT $2;
+
+-- name: DecisionsBeyond :many
+SELECT leaf, id FROM decisions WHERE leaf < 0 OR leaf >= $1 ORDER BY leaf LIMIT $2;
+
+-- name: EventsBeyond :many
+SELECT leaf, id FROM events WHERE leaf < 0 OR leaf >= $1 ORDER BY leaf LIMIT $2;
+
+-- name: StrayDossiers :many
+SELECT o.digest FROM dossiers o WHERE NOT EXISTS (SELECT 1 FROM decisions d WHERE d.dossier = o.digest) ORDER BY o.digest LIMIT $1;
+
+-- name: WrongSubjects :many
+SELECT s.type, s.id, s.leaf FROM subjects s LEFT JOIN decisions d ON d.leaf = s.leaf
+WHERE d.leaf IS NULL OR d.subject_type <> s.type OR d.subject_id <> s.id OR d.outcome <> s.outcome
+	OR COALESCE(d.next_evaluation_at, -1) <> COALESCE(s.next_evaluation_at, -1)
+	OR EXISTS (SELECT 1 FROM decisions x WHERE x.subject_type = s.type AND x.subject_id = s.id AND x.leaf > s.leaf)
+ORDER BY s.type, s.id LIMIT $1;
+
+-- name: MissingSubjects :many
+SELECT d.subject_type, d.subject_id, d.leaf FROM decisions d
+WHERE NOT EXISTS (SELECT 1 FROM subjects s WHERE s.type = d.subject_type AND s.id = d.subject_id) ORDER BY d.leaf LIMIT $1;
+
+-- name: CountNodes :one
+SELECT COUNT(*) FROM nodes;
+
+-- name: TagsIn :many
+SELECT tag, evaluated_at, leaf FROM tags WHERE leaf >= $1 AND leaf < $2 ORDER BY leaf, tag, evaluated_at;

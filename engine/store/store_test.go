@@ -3,7 +3,6 @@ package store_test
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"sync"
 	"testing"
 
@@ -41,10 +40,6 @@ func postgres(t testing.TB) *storetest.Server {
 	return server.Server
 }
 
-func freshSQLite(t testing.TB) string { return "sqlite:" + filepath.Join(t.TempDir(), "journal.db") }
+func TestSQLite(t *testing.T) { storetest.Run(t, storetest.Files{}) }
 
-func freshPostgres(t testing.TB) string { return postgres(t).Database(t) }
-
-func TestSQLite(t *testing.T) { storetest.Run(t, freshSQLite) }
-
-func TestPostgres(t *testing.T) { storetest.Run(t, freshPostgres) }
+func TestPostgres(t *testing.T) { storetest.Run(t, postgres(t)) }

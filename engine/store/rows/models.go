@@ -25,3 +25,28 @@ type Entry struct {
 	Body       []byte
 	PrunedBy   sql.NullInt64
 }
+
+type Event struct {
+	ID          string
+	Leaf        int64
+	Start       int64
+	Length      int64
+	Source      string
+	Type        string
+	SubjectType string
+	SubjectID   string
+	OccurredAt  int64
+	Payload     string
+}
+
+type Release struct {
+	Version       string
+	EffectiveFrom int64
+	Leaf          int64
+}
+
+type Tag struct {
+	Tag         int64
+	EvaluatedAt int64
+	Leaf        int64
+}

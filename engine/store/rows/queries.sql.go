@@ -37,6 +37,17 @@ func (q *Queries) Checkpoints(ctx context.Context) ([]Checkpoint, error) {
 	return items, nil
 }
 
+const countNodes = `-- name: CountNodes :one
+SELECT COUNT(*) FROM nodes
+`
+
+func (q *Queries) CountNodes(ctx context.Context) (int64, error) {
+	row := q.db.QueryRowContext(ctx, countNodes)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const createLedger = `-- name: CreateLedger :exec
 INSERT INTO ledger (id, origin, size, edge, checkpoint, public_key, recorded_at)
 VALUES (1, $1, $2, $3, $4, $5, $6) ON CONFLICT (id) DO NOTHING
@@ -127,6 +138,96 @@ func (q *Queries) DecisionLeaf(ctx context.Context, id string) (int64, error) {
 	var leaf int64
 	err := row.Scan(&leaf)
 	return leaf, err
+}
+
+const decisionsBeyond = `-- name: DecisionsBeyond :many
+SELECT leaf, id FROM decisions WHERE leaf < 0 OR leaf >= $1 ORDER BY leaf LIMIT $2
+`
+
+type DecisionsBeyondRow struct {
+	Leaf int64
+	ID   string
+}
+
+func (q *Queries) DecisionsBeyond(ctx context.Context, leaf int64, limit int32) ([]DecisionsBeyondRow, error) {
+	rows, err := q.db.QueryContext(ctx, decisionsBeyond, leaf, limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []DecisionsBeyondRow
+	for rows.Next() {
+		var i DecisionsBeyondRow
+		if err := rows.Scan(&i.Leaf, &i.ID); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const decisionsIn = `-- name: DecisionsIn :many
+SELECT d.leaf, d.id, d.subject_type, d.subject_id, d.outcome, d.class, d.risk, d.evaluated_at, d.recorded_at, d.next_evaluation_at, d.dossier, d.content, o.body
+FROM decisions d LEFT JOIN dossiers o ON o.digest = d.dossier WHERE d.leaf >= $1 AND d.leaf < $2 ORDER BY d.leaf
+`
+
+type DecisionsInRow struct {
+	Leaf             int64
+	ID               string
+	SubjectType      string
+	SubjectID        string
+	Outcome          string
+	Class            string
+	Risk             string
+	EvaluatedAt      int64
+	RecordedAt       int64
+	NextEvaluationAt sql.NullInt64
+	Dossier          []byte
+	Content          []byte
+	Body             []byte
+}
+
+func (q *Queries) DecisionsIn(ctx context.Context, leaf int64, leaf_2 int64) ([]DecisionsInRow, error) {
+	rows, err := q.db.QueryContext(ctx, decisionsIn, leaf, leaf_2)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []DecisionsInRow
+	for rows.Next() {
+		var i DecisionsInRow
+		if err := rows.Scan(
+			&i.Leaf,
+			&i.ID,
+			&i.SubjectType,
+			&i.SubjectID,
+			&i.Outcome,
+			&i.Class,
+			&i.Risk,
+			&i.EvaluatedAt,
+			&i.RecordedAt,
+			&i.NextEvaluationAt,
+			&i.Dossier,
+			&i.Content,
+			&i.Body,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const decisionsOf = `-- name: DecisionsOf :many
@@ -238,6 +339,39 @@ func (q *Queries) Entries(ctx context.Context, idx int64, limit int32) ([]Entry,
 	return items, nil
 }
 
+const entriesBeyond = `-- name: EntriesBeyond :many
+SELECT idx, kind, ref FROM entries WHERE idx < 0 OR idx >= $1 ORDER BY idx LIMIT $2
+`
+
+type EntriesBeyondRow struct {
+	Idx  int64
+	Kind string
+	Ref  string
+}
+
+func (q *Queries) EntriesBeyond(ctx context.Context, idx int64, limit int32) ([]EntriesBeyondRow, error) {
+	rows, err := q.db.QueryContext(ctx, entriesBeyond, idx, limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []EntriesBeyondRow
+	for rows.Next() {
+		var i EntriesBeyondRow
+		if err := rows.Scan(&i.Idx, &i.Kind, &i.Ref); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const entriesOfKind = `-- name: EntriesOfKind :many
 SELECT idx, kind, ref, recorded_at, supersedes, judge, hash, body, pruned_by FROM entries
 WHERE kind = $1 AND kind <> 'decision' AND kind <> 'events' ORDER BY ref, idx
@@ -317,6 +451,77 @@ func (q *Queries) EventLeaf(ctx context.Context, id string) (int64, error) {
 	var leaf int64
 	err := row.Scan(&leaf)
 	return leaf, err
+}
+
+const eventsBeyond = `-- name: EventsBeyond :many
+SELECT leaf, id FROM events WHERE leaf < 0 OR leaf >= $1 ORDER BY leaf LIMIT $2
+`
+
+type EventsBeyondRow struct {
+	Leaf int64
+	ID   string
+}
+
+func (q *Queries) EventsBeyond(ctx context.Context, leaf int64, limit int32) ([]EventsBeyondRow, error) {
+	rows, err := q.db.QueryContext(ctx, eventsBeyond, leaf, limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []EventsBeyondRow
+	for rows.Next() {
+		var i EventsBeyondRow
+		if err := rows.Scan(&i.Leaf, &i.ID); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const eventsIn = `-- name: EventsIn :many
+SELECT id, leaf, start, length, source, type, subject_type, subject_id, occurred_at, payload
+FROM events WHERE leaf >= $1 AND leaf < $2 ORDER BY leaf, start
+`
+
+func (q *Queries) EventsIn(ctx context.Context, leaf int64, leaf_2 int64) ([]Event, error) {
+	rows, err := q.db.QueryContext(ctx, eventsIn, leaf, leaf_2)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Event
+	for rows.Next() {
+		var i Event
+		if err := rows.Scan(
+			&i.ID,
+			&i.Leaf,
+			&i.Start,
+			&i.Length,
+			&i.Source,
+			&i.Type,
+			&i.SubjectType,
+			&i.SubjectID,
+			&i.OccurredAt,
+			&i.Payload,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const insertCheckpoint = `-- name: InsertCheckpoint :exec
@@ -578,6 +783,40 @@ func (q *Queries) LockLedger(ctx context.Context) (LockLedgerRow, error) {
 	return i, err
 }
 
+const missingSubjects = `-- name: MissingSubjects :many
+SELECT d.subject_type, d.subject_id, d.leaf FROM decisions d
+WHERE NOT EXISTS (SELECT 1 FROM subjects s WHERE s.type = d.subject_type AND s.id = d.subject_id) ORDER BY d.leaf LIMIT $1
+`
+
+type MissingSubjectsRow struct {
+	SubjectType string
+	SubjectID   string
+	Leaf        int64
+}
+
+func (q *Queries) MissingSubjects(ctx context.Context, limit int32) ([]MissingSubjectsRow, error) {
+	rows, err := q.db.QueryContext(ctx, missingSubjects, limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []MissingSubjectsRow
+	for rows.Next() {
+		var i MissingSubjectsRow
+		if err := rows.Scan(&i.SubjectType, &i.SubjectID, &i.Leaf); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const nodeHashes = `-- name: NodeHashes :many
 SELECT hash FROM nodes WHERE level = $1 AND idx >= $2 AND idx < $3 ORDER BY idx
 `
@@ -595,6 +834,33 @@ func (q *Queries) NodeHashes(ctx context.Context, level int64, idx int64, idx_2 
 			return nil, err
 		}
 		items = append(items, hash)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const releaseRows = `-- name: ReleaseRows :many
+SELECT version, effective_from, leaf FROM releases ORDER BY leaf
+`
+
+func (q *Queries) ReleaseRows(ctx context.Context) ([]Release, error) {
+	rows, err := q.db.QueryContext(ctx, releaseRows)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Release
+	for rows.Next() {
+		var i Release
+		if err := rows.Scan(&i.Version, &i.EffectiveFrom, &i.Leaf); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
 	}
 	if err := rows.Close(); err != nil {
 		return nil, err
@@ -680,6 +946,60 @@ func (q *Queries) SetSubject(ctx context.Context, arg SetSubjectParams) error {
 	return err
 }
 
+const strayDossiers = `-- name: StrayDossiers :many
+SELECT o.digest FROM dossiers o WHERE NOT EXISTS (SELECT 1 FROM decisions d WHERE d.dossier = o.digest) ORDER BY o.digest LIMIT $1
+`
+
+func (q *Queries) StrayDossiers(ctx context.Context, limit int32) ([][]byte, error) {
+	rows, err := q.db.QueryContext(ctx, strayDossiers, limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items [][]byte
+	for rows.Next() {
+		var digest []byte
+		if err := rows.Scan(&digest); err != nil {
+			return nil, err
+		}
+		items = append(items, digest)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const tagsIn = `-- name: TagsIn :many
+SELECT tag, evaluated_at, leaf FROM tags WHERE leaf >= $1 AND leaf < $2 ORDER BY leaf, tag, evaluated_at
+`
+
+func (q *Queries) TagsIn(ctx context.Context, leaf int64, leaf_2 int64) ([]Tag, error) {
+	rows, err := q.db.QueryContext(ctx, tagsIn, leaf, leaf_2)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Tag
+	for rows.Next() {
+		var i Tag
+		if err := rows.Scan(&i.Tag, &i.EvaluatedAt, &i.Leaf); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const updateLedger = `-- name: UpdateLedger :exec
 UPDATE ledger SET size = $1, edge = $2, checkpoint = $3, public_key = $4, recorded_at = $5 WHERE id = 1
 `
@@ -701,4 +1021,41 @@ func (q *Queries) UpdateLedger(ctx context.Context, arg UpdateLedgerParams) erro
 		arg.RecordedAt,
 	)
 	return err
+}
+
+const wrongSubjects = `-- name: WrongSubjects :many
+SELECT s.type, s.id, s.leaf FROM subjects s LEFT JOIN decisions d ON d.leaf = s.leaf
+WHERE d.leaf IS NULL OR d.subject_type <> s.type OR d.subject_id <> s.id OR d.outcome <> s.outcome
+	OR COALESCE(d.next_evaluation_at, -1) <> COALESCE(s.next_evaluation_at, -1)
+	OR EXISTS (SELECT 1 FROM decisions x WHERE x.subject_type = s.type AND x.subject_id = s.id AND x.leaf > s.leaf)
+ORDER BY s.type, s.id LIMIT $1
+`
+
+type WrongSubjectsRow struct {
+	Type string
+	ID   string
+	Leaf int64
+}
+
+func (q *Queries) WrongSubjects(ctx context.Context, limit int32) ([]WrongSubjectsRow, error) {
+	rows, err := q.db.QueryContext(ctx, wrongSubjects, limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []WrongSubjectsRow
+	for rows.Next() {
+		var i WrongSubjectsRow
+		if err := rows.Scan(&i.Type, &i.ID, &i.Leaf); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }

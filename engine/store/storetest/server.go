@@ -158,8 +158,19 @@ func (s *Server) URL(database string) string {
 	return "postgres://vouch@/" + database + "?host=" + url.QueryEscape(s.folder)
 }
 
-// Database makes an empty database and returns its address.
-func (s *Server) Database(t testing.TB) string {
+// Fresh makes an empty database and returns its address.
+func (s *Server) Fresh(t testing.TB) string { return s.create(t, "") }
+
+// Copy makes a copy of a database that nobody uses.
+func (s *Server) Copy(t testing.TB, address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.create(t, " TEMPLATE "+u.Path[1:])
+}
+
+func (s *Server) create(t testing.TB, template string) string {
 	t.Helper()
 	name := fmt.Sprintf("t%d", s.count.Add(1))
 	db, err := sql.Open("pgx", s.URL("postgres"))
@@ -167,7 +178,7 @@ func (s *Server) Database(t testing.TB) string {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	if _, err := db.ExecContext(t.Context(), "CREATE DATABASE "+name); err != nil {
+	if _, err := db.ExecContext(t.Context(), "CREATE DATABASE "+name+template); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -182,4 +193,25 @@ func (s *Server) Database(t testing.TB) string {
 		}
 	})
 	return s.URL(name)
+}
+
+// Files are SQLite databases, each in a folder of its test.
+type Files struct{}
+
+// Fresh names a file that does not exist yet.
+func (Files) Fresh(t testing.TB) string {
+	return "sqlite:" + filepath.Join(t.TempDir(), "journal.db")
+}
+
+// Copy copies a file; SQLite leaves no other when the last connection ends.
+func (f Files) Copy(t testing.TB, address string) string {
+	content, err := os.ReadFile(strings.TrimPrefix(address, "sqlite:"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	to := f.Fresh(t)
+	if err := os.WriteFile(strings.TrimPrefix(to, "sqlite:"), content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return to
 }

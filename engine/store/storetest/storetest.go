@@ -17,14 +17,19 @@ import (
 	"github.com/changevouch/changevouch/engine/store"
 )
 
-// Run tests a kind of database; fresh makes an empty one and returns its address.
-func Run(t *testing.T, fresh func(t testing.TB) string) {
-	for name, test := range map[string]func(*testing.T, func(testing.TB) string){
-		"Append": testAppend,
-		"Events": testEvents,
-	} {
-		t.Run(name, func(t *testing.T) { test(t, fresh) })
-	}
+// Database is a kind of database to test with.
+type Database interface {
+	// Fresh makes an empty database and returns its address.
+	Fresh(t testing.TB) string
+	// Copy makes a copy of a database that nobody uses.
+	Copy(t testing.TB, address string) string
+}
+
+// Run tests a kind of database.
+func Run(t *testing.T, d Database) {
+	t.Run("Append", func(t *testing.T) { testAppend(t, d) })
+	t.Run("Events", func(t *testing.T) { testEvents(t, d) })
+	t.Run("Tampering", func(t *testing.T) { testTampering(t, d) })
 }
 
 // Open opens a journal with a key of its own beside the test.
@@ -65,10 +70,10 @@ func journal(t testing.TB, s *store.Store) *store.Journal {
 	return j
 }
 
-func testAppend(t *testing.T, fresh func(testing.TB) string) {
+func testAppend(t *testing.T, d Database) {
 	ctx := t.Context()
 	now := Epoch
-	s := Open(t, fresh(t), store.Options{Clock: func() time.Time { now = now.Add(time.Second); return now }})
+	s := Open(t, d.Fresh(t), store.Options{Clock: func() time.Time { now = now.Add(time.Second); return now }})
 	j := journal(t, s)
 	first, second := Judged(Judge(), 1, 0, 0), Judged(Judge(), 1, 1, 0)
 	for _, one := range []store.Judgement{first, second, first} {
@@ -113,9 +118,9 @@ func testAppend(t *testing.T, fresh func(testing.TB) string) {
 	}
 }
 
-func testEvents(t *testing.T, fresh func(testing.TB) string) {
+func testEvents(t *testing.T, d Database) {
 	ctx := t.Context()
-	s := Open(t, fresh(t), store.Options{})
+	s := Open(t, d.Fresh(t), store.Options{})
 	var batch []engine.Event
 	for n := range 10 {
 		batch = append(batch, Event(n))
