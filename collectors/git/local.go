@@ -26,6 +26,7 @@ type Local struct {
 	lacks      []lack
 	partial    bool
 	verify     bool
+	whole      bool
 	at         time.Time
 	boundary   map[string]bool // commits whose parents a shallow clone leaves out
 }
@@ -43,6 +44,8 @@ type LocalOptions struct {
 	Branches []string
 	// At is when the clone is read.
 	At time.Time
+	// Whole is all of its history, whenever the window begins.
+	Whole bool
 	// Signatures has Git verify signed commits with the keys on this machine.
 	Signatures bool
 }
@@ -65,7 +68,7 @@ func OpenLocal(ctx context.Context, path string, o LocalOptions) (*Local, error)
 	if err != nil {
 		return nil, err
 	}
-	l := &Local{git: g, verify: o.Signatures, at: collectors.Instant(o.At)}
+	l := &Local{git: g, verify: o.Signatures, whole: o.Whole, at: collectors.Instant(o.At)}
 	l.repository = g.repositoryName(ctx)
 	if l.heads, err = g.heads(ctx, o.Branches); err != nil {
 		return nil, fmt.Errorf("repository %s: %w", path, err)
@@ -113,6 +116,9 @@ type progress struct {
 func (l *Local) Collect(ctx context.Context, window collectors.Window, cursor json.RawMessage, commit func(collectors.Batch) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	if l.whole {
+		window.Since = time.Time{}
+	}
 	watch := time.AfterFunc(stall, func() { cancel(fmt.Errorf("git did not answer for %v", stall)) })
 	defer watch.Stop()
 	var before progress
@@ -208,7 +214,7 @@ func (w *writer) all(ctx context.Context, before progress) error {
 	}
 	w.cover()
 	w.batch.Cursor = engine.Facts(after)
-	return w.flush("coverage")
+	return w.flush("up to " + w.window.Until.Format(time.RFC3339))
 }
 
 // branch reads the commits that top holds and none of without does.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/changevouch/changevouch/collectors"
 )
@@ -14,6 +15,7 @@ import (
 type Surroundings struct {
 	LookupEnv func(string) (string, bool) // credentials
 	Notice    func(string)                // told of every wait
+	Now       time.Time                   // when the collection began
 }
 
 // Live says where a live collection goes. Without a folder the events are

@@ -75,11 +75,12 @@ and why.`,
 
 // liveExample follows the example of a recording.
 func liveExample(source string) string {
-	examples := map[string]string{"git": "--github acme/shop --since 30d --into events"}
-	if examples[source] == "" {
-		return ""
+	examples := map[string][]string{"git": {"--github acme/shop --since 30d --into events", "--repo . --since 30d"}}
+	text := ""
+	for _, flags := range examples[source] {
+		text += "\n  vouch collect " + source + " " + flags
 	}
-	return "\n  vouch collect " + source + " " + examples[source]
+	return text
 }
 
 // tell says on standard error what was read, left out and broken.

@@ -28,7 +28,22 @@ type liveSystems func(context.Context, app.Surroundings) ([]collectors.Collector
 
 // liveSources are the commands below collect that read live systems.
 func liveSources() map[string]liveFlags {
-	return map[string]liveFlags{"git": gitFlags, "render": renderFlags}
+	return map[string]liveFlags{"git": both(gitFlags, cloneFlags), "render": renderFlags}
+}
+
+// both lets one command line name live systems of two kinds.
+func both(a, b liveFlags) liveFlags {
+	return func(flags *pflag.FlagSet) liveSystems {
+		openA, openB := a(flags), b(flags)
+		return func(ctx context.Context, s app.Surroundings) ([]collectors.Collector, error) {
+			all, err := openA(ctx, s)
+			if err != nil {
+				return nil, err
+			}
+			more, err := openB(ctx, s)
+			return append(all, more...), err
+		}
+	}
 }
 
 // windowFlags are shared by all of them.
@@ -80,7 +95,8 @@ func collectLive(ctx context.Context, sys System, f windowFlags, out string, ope
 	if f.into != "" && out != "" {
 		return errors.New("events go into the folder of --into or into the file of --out, not both")
 	}
-	window, err := f.window(sys.Now())
+	began := sys.Now().UTC()
+	window, err := f.window(began)
 	if err != nil {
 		return err
 	}
@@ -92,7 +108,7 @@ func collectLive(ctx context.Context, sys System, f windowFlags, out string, ope
 		return "connecting"
 	})
 	defer line.end()
-	all, err := open(ctx, app.Surroundings{LookupEnv: sys.LookupEnv, Notice: line.println})
+	all, err := open(ctx, app.Surroundings{LookupEnv: sys.LookupEnv, Notice: line.println, Now: began})
 	if err != nil {
 		return err
 	}
