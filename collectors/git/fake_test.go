@@ -231,6 +231,7 @@ func (f *fake) shop(n int) {
 	weak["rules"] = []object{}
 	f.single[repo+"/rulesets/9/history/2"] = object{"version_id": 2, "updated_at": at(day(3)), "actor": object{"id": 3000, "type": "User"}, "state": ruleset}
 	f.single[repo+"/rulesets/9/history/1"] = object{"version_id": 1, "updated_at": at(day(-30)), "state": weak}
+	f.single[repo+"/rulesets/9/history/0"] = object{"version_id": 0, "updated_at": at(day(-300)), "state": ruleset}
 	suite := object{"id": 70, "actor_id": 3000, "actor_name": "ann", "before_sha": sum("merge", 0), "after_sha": sum("direct", 1), "ref": "refs/heads/main", "pushed_at": at(day(2)), "result": "bypass"}
 	f.lists[repo+"/rulesets/rule-suites"] = []object{suite}
 	detail := object{"rule_evaluations": []object{{"result": "fail", "enforcement": "active", "rule_type": "pull_request"}}}
@@ -287,9 +288,7 @@ func (f *fake) addPull(i int, updated time.Time) {
 	f.lists[path("deployments/%d/statuses", 8000+i)] = []object{{"id": 8500 + i, "state": "success", "creator": person("bob"), "created_at": at(updated.Add(time.Minute)), "environment": "production",
 		"log_url": fmt.Sprintf("https://github.com/acme/shop/actions/runs/%d/job/1", 90+i), "deployment_url": fmt.Sprintf("https://api.github.com/repos/acme/shop/deployments/%d", 8000+i)}}
 	f.lists[path("actions/runs/%d/approvals", 90+i)] = []object{{"state": "approved", "user": person("bob"), "environments": []object{{"id": 1, "name": "production"}}}}
-	f.lists[repo+"/issues"] = append(f.lists[repo+"/issues"],
-		object{"id": 3000 + i, "number": 1000 + i, "title": "Incident", "body": "### Severity\n\nhigh", "user": person("ann"), "state": "open", "labels": []object{{"name": "incident"}}, "created_at": at(created), "updated_at": at(updated),
-			"url": fmt.Sprintf("https://api.github.com/repos/acme/shop/issues/%d", 1000+i)})
+	f.addIssue(1000+i, updated)
 	f.lists[repo+"/issues/comments"] = append(f.lists[repo+"/issues/comments"],
 		object{"id": 2000 + i, "body": "/approve", "user": person("bob"), "created_at": at(created), "updated_at": at(updated), "issue_url": fmt.Sprintf("https://api.github.com/repos/acme/shop/issues/%d", 1000+i)})
 }
@@ -326,4 +325,11 @@ func (f *fake) organization() {
 			"actor": "ann", "actor_id": 3000, "user": "bob", "user_id": 3001, "org": "acme", "created_at": day(1).Add(time.Duration(i) * time.Minute).UnixMilli(), "@timestamp": day(1).UnixMilli()})
 	}
 	f.lists["orgs/acme/repos"] = []object{{"full_name": "acme/shop"}, {"full_name": "acme/attic", "archived": true}}
+}
+
+// addIssue adds an incident that was last updated at an instant.
+func (f *fake) addIssue(number int, updated time.Time) {
+	f.lists["repos/acme/shop/issues"] = append(f.lists["repos/acme/shop/issues"], object{"id": 30000 + number, "number": number, "title": "Incident",
+		"body": "### Severity\n\nhigh", "user": person("ann"), "state": "open", "labels": []object{{"name": "incident"}},
+		"created_at": at(updated.Add(-3 * time.Hour)), "updated_at": at(updated), "url": fmt.Sprintf("https://api.github.com/repos/acme/shop/issues/%d", number)})
 }

@@ -142,18 +142,21 @@ var scanners = []string{
 }
 
 // alerts reads the security alerts that are open, and those that changed since
-// the window began. A scanner that is switched off gives none; one that may not be
-// read is a gap.
+// the window began. A scanner that is switched off finds nothing; one that may not
+// be read is a gap, and so is having none.
 func (l *live) alerts(ctx context.Context, w collectors.Window, position string, commit func(collectors.Step) error) error {
-	first, _ := strconv.Atoi(position)
-	for i, list := range scanners[min(first, len(scanners)):] {
-		i += first
-		name, _, _ := strings.Cut(list, "/")
-		step := collectors.Step{Position: strconv.Itoa(i + 1), Batch: collectors.Batch{Step: name + "/" + stamp(w.Until)}}
+	if position == done {
+		return nil
+	}
+	step := collectors.Step{Position: done, Batch: collectors.Batch{Step: stamp(w.Until)}}
+	off := 0
+	for _, list := range scanners {
+		runs := true
+		// What is open may be older than the window.
 		for _, query := range []string{list + "&state=open", list} {
 			_, err := l.each(ctx, l.path("%s", query), func(a answer) (bool, error) {
 				if a.refused() && switchedOff(a) {
-					step.Add(collectors.Mapping{Ignored: map[string]int{name + " is switched off": 1}})
+					runs = false
 					return false, nil
 				}
 				l.addWindow(&step, l.mapper, a)
@@ -167,11 +170,16 @@ func (l *live) alerts(ctx context.Context, w collectors.Window, position string,
 				return err
 			}
 		}
-		if err := commit(step); err != nil {
-			return err
+		if !runs {
+			off++
+			name, _, _ := strings.Cut(list, "/")
+			step.Add(collectors.Mapping{Ignored: map[string]int{name + " is switched off": 1}})
 		}
 	}
-	return nil
+	if off == len(scanners) {
+		step.Gaps = append(step.Gaps, collectors.Gap{Source: "scanner", Fact: "vulnerabilities", Reason: "no scanner of GitHub is switched on for the repository"})
+	}
+	return commit(step)
 }
 
 func (a alert) changed() time.Time {

@@ -69,17 +69,17 @@ func countTypes(events []engine.Event) map[string]int {
 
 func TestLiveRepository(t *testing.T) {
 	f := newFake(t)
-	f.shop(105) // more than a page of everything
+	f.shop(30)
 	s, r := collect(t, repository(t, f), march, t.TempDir())
 	if s.Broken > 0 {
 		t.Errorf("faults: %v", s.Faults)
 	}
 	got := countTypes(r.Events)
 	for kind, want := range map[string]int{
-		"change.created": 105, "change.reviewed": 105, "change.commits_listed": 105, "change.files_listed": 105, "change.noted": 210,
-		"check.completed": 210, "branch.pushed": 107, "commits.compared": 106, "commit.associated": 106,
-		"deployment.requested": 105, "deployment.finished": 105, "deployment.approved": 105,
-		"incident.detected": 105, "issue.commented": 105, "vulnerability.observed": 2, "protection.bypassed": 1,
+		"change.created": 30, "change.reviewed": 30, "change.commits_listed": 30, "change.files_listed": 30, "change.noted": 60,
+		"check.completed": 60, "branch.pushed": 32, "commits.compared": 31, "commit.associated": 31,
+		"deployment.requested": 30, "deployment.finished": 30, "deployment.approved": 30,
+		"incident.detected": 30, "issue.commented": 30, "vulnerability.observed": 2, "protection.bypassed": 1,
 		"permission.observed": 2, "environment.observed": 1,
 	} {
 		if got[kind] != want {
