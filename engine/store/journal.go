@@ -214,15 +214,21 @@ func (w *writing) decide(ctx context.Context, r record) error {
 	if err := w.InsertDossier(ctx, r.row.Dossier, r.dossier); err != nil {
 		return err
 	}
-	r.row.Leaf, r.row.RecordedAt = leaf, w.now
-	if err := w.InsertDecision(ctx, r.row); err != nil {
+	return w.indexDecision(ctx, r.indexed, leaf, w.now)
+}
+
+// indexDecision writes what is derived from a decision.
+func (w *writing) indexDecision(ctx context.Context, facts indexed, leaf, recorded int64) error {
+	row := facts.row
+	row.Leaf, row.RecordedAt = leaf, recorded
+	if err := w.InsertDecision(ctx, row); err != nil {
 		return err
 	}
-	if err := w.tag(ctx, r.row.EvaluatedAt, leaf, r.tags); err != nil {
+	if err := w.tag(ctx, row.EvaluatedAt, leaf, facts.tags); err != nil {
 		return err
 	}
 	return w.SetSubject(ctx, rows.SetSubjectParams{
-		Type: r.row.SubjectType, ID: r.row.SubjectID, Leaf: leaf, Outcome: r.row.Outcome, NextEvaluationAt: r.row.NextEvaluationAt,
+		Type: row.SubjectType, ID: row.SubjectID, Leaf: leaf, Outcome: row.Outcome, NextEvaluationAt: row.NextEvaluationAt,
 	})
 }
 

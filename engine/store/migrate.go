@@ -38,7 +38,7 @@ func (s *Store) provider(db *sql.DB) (*goose.Provider, error) {
 
 // migrate brings the schema up to date, or without a key makes sure that it is.
 func (s *Store) migrate(ctx context.Context) error {
-	if s.key == nil {
+	if !s.writes() {
 		return s.current(ctx)
 	}
 	p, err := s.provider(s.db)

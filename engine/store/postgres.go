@@ -35,7 +35,7 @@ func (s *Store) openPostgres(address string) error {
 	s.read = stdlib.OpenDB(*config, durable)
 	s.read.SetMaxOpenConns(8)
 	s.read.SetMaxIdleConns(4)
-	if s.key != nil {
+	if s.writes() {
 		s.db = stdlib.OpenDB(*config, durable)
 		s.db.SetMaxOpenConns(4)
 		s.db.SetMaxIdleConns(4)

@@ -138,3 +138,42 @@ SELECT COUNT(*) FROM nodes;
 
 -- name: TagsIn :many
 SELECT tag, evaluated_at, leaf FROM tags WHERE leaf >= $1 AND leaf < $2 ORDER BY leaf, tag, evaluated_at;
+
+-- name: Removable :many
+-- due is the deadline of a decision that is the latest on its subject, else 0.
+SELECT e.idx, e.kind, CAST(LENGTH(e.body) AS BIGINT) AS size, CAST(COALESCE(d.subject_type, '') AS TEXT) AS subject_type,
+	CAST(COALESCE(d.subject_id, '') AS TEXT) AS subject_id, CAST(COALESCE(s.next_evaluation_at, 0) AS BIGINT) AS due
+FROM entries e LEFT JOIN decisions d ON d.leaf = e.idx
+	LEFT JOIN subjects s ON s.type = d.subject_type AND s.id = d.subject_id AND s.leaf = d.leaf
+WHERE e.idx >= $1 AND e.idx < $2 AND e.body IS NOT NULL AND (e.kind = 'decision' OR e.kind = 'events') ORDER BY e.idx;
+
+-- name: CountEvents :one
+SELECT COUNT(*) FROM events WHERE leaf >= $1 AND leaf <= $2;
+
+-- name: LastOnDossier :one
+SELECT NOT EXISTS (SELECT 1 FROM decisions o JOIN decisions d ON d.dossier = o.dossier WHERE d.leaf = $1 AND o.leaf > $1);
+
+-- name: DeleteDecision :one
+DELETE FROM decisions WHERE leaf = $1 RETURNING dossier;
+
+-- name: DeleteDossier :execrows
+DELETE FROM dossiers WHERE digest = $1 AND NOT EXISTS (SELECT 1 FROM decisions d WHERE d.dossier = $1);
+
+-- name: DeleteSubject :exec
+DELETE FROM subjects WHERE leaf = $1 AND type = $2 AND id = $3;
+
+-- name: DeleteEvents :exec
+DELETE FROM events WHERE leaf >= $1 AND leaf <= $2;
+
+-- name: RemoveBodies :exec
+UPDATE entries SET body = NULL, pruned_by = $1
+WHERE idx >= $2 AND idx <= $3 AND body IS NOT NULL AND (kind = 'decision' OR kind = 'events');
+
+-- name: DossiersAfter :many
+SELECT digest, body FROM dossiers WHERE digest > $1 ORDER BY digest LIMIT $2;
+
+-- name: Cursors :many
+SELECT name, cursor, recorded_at FROM cursors ORDER BY name;
+
+-- name: RestoreEntry :exec
+INSERT INTO entries (idx, kind, ref, recorded_at, supersedes, judge, hash, body, pruned_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9);

@@ -26,7 +26,7 @@ func (s *Store) openSQLite(path string) error {
 		return err
 	}
 	s.dialect = sqliteDialect{path}
-	if s.key != nil {
+	if s.writes() {
 		if err := createPrivate(path); err != nil {
 			return err
 		}

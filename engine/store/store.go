@@ -60,7 +60,11 @@ type Store struct {
 	key      *ledger.Key
 	clock    func() time.Time
 	patience time.Duration
+	restores bool // may be written without a key
 }
+
+// writes says whether there are connections to write with.
+func (s *Store) writes() bool { return s.key != nil || s.restores }
 
 // dialect is what differs between databases.
 type dialect interface {
@@ -89,6 +93,17 @@ func DefaultURL() (string, error) {
 // up to date; without one, the journal must be there and is only read.
 func Open(ctx context.Context, address string, options Options) (*Store, error) {
 	s := &Store{key: options.Key, clock: options.Clock, patience: options.Patience}
+	if err := s.connect(address); err != nil {
+		return nil, err
+	}
+	if err := s.prepare(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("open journal %s: %w", s.place, err), s.Close())
+	}
+	return s, nil
+}
+
+// connect sets up the connections; none is made yet.
+func (s *Store) connect(address string) error {
 	if s.clock == nil {
 		s.clock = time.Now
 	}
@@ -105,15 +120,12 @@ func Open(ctx context.Context, address string, options Options) (*Store, error) 
 		s.place = withoutPassword(address)
 		err = s.openPostgres(address)
 	default:
-		return nil, fmt.Errorf("journal %q: the address reads sqlite:PATH or postgres://USER@HOST/DATABASE", withoutPassword(address))
+		return fmt.Errorf("journal %q: the address reads sqlite:PATH or postgres://USER@HOST/DATABASE", withoutPassword(address))
 	}
 	if err != nil {
-		return nil, fmt.Errorf("open journal %s: %w", s.place, err)
+		return fmt.Errorf("open journal %s: %w", s.place, err)
 	}
-	if err := s.prepare(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("open journal %s: %w", s.place, err), s.Close())
-	}
-	return s, nil
+	return nil
 }
 
 func withoutPassword(address string) string {

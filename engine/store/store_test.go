@@ -40,6 +40,6 @@ func postgres(t testing.TB) *storetest.Server {
 	return server.Server
 }
 
-func TestSQLite(t *testing.T) { storetest.Run(t, storetest.Files{}) }
+func TestSQLite(t *testing.T) { storetest.Run(t, storetest.Files{}, postgres(t)) }
 
-func TestPostgres(t *testing.T) { storetest.Run(t, postgres(t)) }
+func TestPostgres(t *testing.T) { storetest.Run(t, postgres(t), storetest.Files{}) }

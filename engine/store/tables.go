@@ -289,7 +289,7 @@ func (v *verifier) nameTags(ctx context.Context, from, to int64) error {
 	for _, row := range decisions {
 		tags := got[row.Leaf]
 		delete(got, row.Leaf)
-		want, err := v.derived(ctx, row)
+		want, err := derive(ctx, v.Queries, row)
 		if err != nil {
 			continue //nolint:nilerr // reported with the decision
 		}
@@ -307,9 +307,9 @@ func (v *verifier) nameTags(ctx context.Context, from, to int64) error {
 	return nil
 }
 
-// derived is the index of a decision as its entry has it.
-func (v *verifier) derived(ctx context.Context, row rows.DecisionsInRow) (indexed, error) {
-	stored, err := v.Entry(ctx, row.Leaf)
+// derive is the index of a decision as its entry has it.
+func derive(ctx context.Context, q *rows.Queries, row rows.DecisionsInRow) (indexed, error) {
+	stored, err := q.Entry(ctx, row.Leaf)
 	if err != nil {
 		return indexed{}, err
 	}

@@ -70,11 +70,8 @@ const maxFaults = 1000
 // with the journal.
 func (s *Store) Verify(ctx context.Context, how Verification) (Report, error) {
 	var report Report
-	err := s.snapshot(ctx, func(tx *sql.Tx) error {
-		v := &verifier{Queries: rows.New(tx), tx: tx, how: how, judges: map[string]bool{}, retentions: map[int64]*retentionBody{}, roots: map[int64]ledger.Hash{}}
-		v.report.Kinds = map[string]int64{}
-		err := v.run(ctx)
-		report = v.report
+	err := s.snapshot(ctx, func(tx *sql.Tx) (err error) {
+		report, err = verify(ctx, tx, how)
 		return err
 	})
 	if errors.Is(err, sql.ErrNoRows) {
@@ -84,6 +81,13 @@ func (s *Store) Verify(ctx context.Context, how Verification) (Report, error) {
 		return Report{}, fmt.Errorf("verify the journal: %w", err)
 	}
 	return report, nil
+}
+
+func verify(ctx context.Context, tx *sql.Tx, how Verification) (Report, error) {
+	v := &verifier{Queries: rows.New(tx), tx: tx, how: how, judges: map[string]bool{}, retentions: map[int64]*retentionBody{}, roots: map[int64]ledger.Hash{}}
+	v.report.Kinds = map[string]int64{}
+	err := v.run(ctx)
+	return v.report, err
 }
 
 type verifier struct {

@@ -9,44 +9,55 @@ import (
 )
 
 type Checkpoint struct {
-	Size       int64
-	Note       []byte
-	RecordedAt int64
+	Size       int64  `json:"size"`
+	Note       []byte `json:"note"`
+	RecordedAt int64  `json:"recorded_at"`
+}
+
+type Cursor struct {
+	Name       string `json:"name"`
+	Cursor     []byte `json:"cursor"`
+	RecordedAt int64  `json:"recorded_at"`
+}
+
+type Dossier struct {
+	Digest []byte `json:"digest"`
+	Body   []byte `json:"body"`
 }
 
 type Entry struct {
-	Idx        int64
-	Kind       string
-	Ref        string
-	RecordedAt int64
-	Supersedes sql.NullString
-	Judge      sql.NullString
-	Hash       []byte
-	Body       []byte
-	PrunedBy   sql.NullInt64
+	Idx        int64          `json:"idx"`
+	Kind       string         `json:"kind"`
+	Ref        string         `json:"ref"`
+	RecordedAt int64          `json:"recorded_at"`
+	Supersedes sql.NullString `json:"supersedes"`
+	Judge      sql.NullString `json:"judge"`
+	Hash       []byte         `json:"hash"`
+	Body       []byte         `json:"body"`
+	PrunedBy   sql.NullInt64  `json:"pruned_by"`
 }
 
 type Event struct {
-	ID          string
-	Leaf        int64
-	Start       int64
-	Length      int64
-	Source      string
-	Type        string
-	SubjectType string
-	SubjectID   string
-	OccurredAt  int64
-	Payload     string
+	ID          string `json:"id"`
+	Leaf        int64  `json:"leaf"`
+	Start       int64  `json:"start"`
+	Length      int64  `json:"length"`
+	Source      string `json:"source"`
+	Type        string `json:"type"`
+	SubjectType string `json:"subject_type"`
+	SubjectID   string `json:"subject_id"`
+	OccurredAt  int64  `json:"occurred_at"`
+	Payload     string `json:"payload"`
 }
 
 type Release struct {
-	Version       string
-	EffectiveFrom int64
-	Leaf          int64
+	Version       string `json:"version"`
+	EffectiveFrom int64  `json:"effective_from"`
+	Leaf          int64  `json:"leaf"`
 }
 
 type Tag struct {
-	Tag         int64
-	EvaluatedAt int64
-	Leaf        int64
+	Tag         int64 `json:"tag"`
+	EvaluatedAt int64 `json:"evaluated_at"`
+	Leaf        int64 `json:"leaf"`
 }

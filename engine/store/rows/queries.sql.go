@@ -37,6 +37,17 @@ func (q *Queries) Checkpoints(ctx context.Context) ([]Checkpoint, error) {
 	return items, nil
 }
 
+const countEvents = `-- name: CountEvents :one
+SELECT COUNT(*) FROM events WHERE leaf >= $1 AND leaf <= $2
+`
+
+func (q *Queries) CountEvents(ctx context.Context, leaf int64, leaf_2 int64) (int64, error) {
+	row := q.db.QueryRowContext(ctx, countEvents, leaf, leaf_2)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const countNodes = `-- name: CountNodes :one
 SELECT COUNT(*) FROM nodes
 `
@@ -54,12 +65,12 @@ VALUES (1, $1, $2, $3, $4, $5, $6) ON CONFLICT (id) DO NOTHING
 `
 
 type CreateLedgerParams struct {
-	Origin     string
-	Size       int64
-	Edge       []byte
-	Checkpoint []byte
-	PublicKey  string
-	RecordedAt int64
+	Origin     string `json:"origin"`
+	Size       int64  `json:"size"`
+	Edge       []byte `json:"edge"`
+	Checkpoint []byte `json:"checkpoint"`
+	PublicKey  string `json:"public_key"`
+	RecordedAt int64  `json:"recorded_at"`
 }
 
 func (q *Queries) CreateLedger(ctx context.Context, arg CreateLedgerParams) error {
@@ -85,26 +96,53 @@ func (q *Queries) Cursor(ctx context.Context, name string) ([]byte, error) {
 	return cursor, err
 }
 
+const cursors = `-- name: Cursors :many
+SELECT name, cursor, recorded_at FROM cursors ORDER BY name
+`
+
+func (q *Queries) Cursors(ctx context.Context) ([]Cursor, error) {
+	rows, err := q.db.QueryContext(ctx, cursors)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Cursor
+	for rows.Next() {
+		var i Cursor
+		if err := rows.Scan(&i.Name, &i.Cursor, &i.RecordedAt); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const decisionByID = `-- name: DecisionByID :one
 SELECT d.leaf, d.id, d.subject_type, d.subject_id, d.outcome, d.class, d.risk, d.evaluated_at, d.recorded_at, d.next_evaluation_at, d.dossier, e.supersedes, e.judge, e.body
 FROM decisions d JOIN entries e ON e.idx = d.leaf WHERE d.id = $1
 `
 
 type DecisionByIDRow struct {
-	Leaf             int64
-	ID               string
-	SubjectType      string
-	SubjectID        string
-	Outcome          string
-	Class            string
-	Risk             string
-	EvaluatedAt      int64
-	RecordedAt       int64
-	NextEvaluationAt sql.NullInt64
-	Dossier          []byte
-	Supersedes       sql.NullString
-	Judge            sql.NullString
-	Body             []byte
+	Leaf             int64          `json:"leaf"`
+	ID               string         `json:"id"`
+	SubjectType      string         `json:"subject_type"`
+	SubjectID        string         `json:"subject_id"`
+	Outcome          string         `json:"outcome"`
+	Class            string         `json:"class"`
+	Risk             string         `json:"risk"`
+	EvaluatedAt      int64          `json:"evaluated_at"`
+	RecordedAt       int64          `json:"recorded_at"`
+	NextEvaluationAt sql.NullInt64  `json:"next_evaluation_at"`
+	Dossier          []byte         `json:"dossier"`
+	Supersedes       sql.NullString `json:"supersedes"`
+	Judge            sql.NullString `json:"judge"`
+	Body             []byte         `json:"body"`
 }
 
 func (q *Queries) DecisionByID(ctx context.Context, id string) (DecisionByIDRow, error) {
@@ -145,8 +183,8 @@ SELECT leaf, id FROM decisions WHERE leaf < 0 OR leaf >= $1 ORDER BY leaf LIMIT 
 `
 
 type DecisionsBeyondRow struct {
-	Leaf int64
-	ID   string
+	Leaf int64  `json:"leaf"`
+	ID   string `json:"id"`
 }
 
 func (q *Queries) DecisionsBeyond(ctx context.Context, leaf int64, limit int32) ([]DecisionsBeyondRow, error) {
@@ -178,19 +216,19 @@ FROM decisions d LEFT JOIN dossiers o ON o.digest = d.dossier WHERE d.leaf >= $1
 `
 
 type DecisionsInRow struct {
-	Leaf             int64
-	ID               string
-	SubjectType      string
-	SubjectID        string
-	Outcome          string
-	Class            string
-	Risk             string
-	EvaluatedAt      int64
-	RecordedAt       int64
-	NextEvaluationAt sql.NullInt64
-	Dossier          []byte
-	Content          []byte
-	Body             []byte
+	Leaf             int64         `json:"leaf"`
+	ID               string        `json:"id"`
+	SubjectType      string        `json:"subject_type"`
+	SubjectID        string        `json:"subject_id"`
+	Outcome          string        `json:"outcome"`
+	Class            string        `json:"class"`
+	Risk             string        `json:"risk"`
+	EvaluatedAt      int64         `json:"evaluated_at"`
+	RecordedAt       int64         `json:"recorded_at"`
+	NextEvaluationAt sql.NullInt64 `json:"next_evaluation_at"`
+	Dossier          []byte        `json:"dossier"`
+	Content          []byte        `json:"content"`
+	Body             []byte        `json:"body"`
 }
 
 func (q *Queries) DecisionsIn(ctx context.Context, leaf int64, leaf_2 int64) ([]DecisionsInRow, error) {
@@ -236,20 +274,20 @@ FROM decisions d JOIN entries e ON e.idx = d.leaf WHERE d.subject_type = $1 AND 
 `
 
 type DecisionsOfRow struct {
-	Leaf             int64
-	ID               string
-	SubjectType      string
-	SubjectID        string
-	Outcome          string
-	Class            string
-	Risk             string
-	EvaluatedAt      int64
-	RecordedAt       int64
-	NextEvaluationAt sql.NullInt64
-	Dossier          []byte
-	Supersedes       sql.NullString
-	Judge            sql.NullString
-	Body             []byte
+	Leaf             int64          `json:"leaf"`
+	ID               string         `json:"id"`
+	SubjectType      string         `json:"subject_type"`
+	SubjectID        string         `json:"subject_id"`
+	Outcome          string         `json:"outcome"`
+	Class            string         `json:"class"`
+	Risk             string         `json:"risk"`
+	EvaluatedAt      int64          `json:"evaluated_at"`
+	RecordedAt       int64          `json:"recorded_at"`
+	NextEvaluationAt sql.NullInt64  `json:"next_evaluation_at"`
+	Dossier          []byte         `json:"dossier"`
+	Supersedes       sql.NullString `json:"supersedes"`
+	Judge            sql.NullString `json:"judge"`
+	Body             []byte         `json:"body"`
 }
 
 func (q *Queries) DecisionsOf(ctx context.Context, subjectType string, subjectID string) ([]DecisionsOfRow, error) {
@@ -290,6 +328,47 @@ func (q *Queries) DecisionsOf(ctx context.Context, subjectType string, subjectID
 	return items, nil
 }
 
+const deleteDecision = `-- name: DeleteDecision :one
+DELETE FROM decisions WHERE leaf = $1 RETURNING dossier
+`
+
+func (q *Queries) DeleteDecision(ctx context.Context, leaf int64) ([]byte, error) {
+	row := q.db.QueryRowContext(ctx, deleteDecision, leaf)
+	var dossier []byte
+	err := row.Scan(&dossier)
+	return dossier, err
+}
+
+const deleteDossier = `-- name: DeleteDossier :execrows
+DELETE FROM dossiers WHERE digest = $1 AND NOT EXISTS (SELECT 1 FROM decisions d WHERE d.dossier = $1)
+`
+
+func (q *Queries) DeleteDossier(ctx context.Context, digest []byte) (int64, error) {
+	result, err := q.db.ExecContext(ctx, deleteDossier, digest)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+const deleteEvents = `-- name: DeleteEvents :exec
+DELETE FROM events WHERE leaf >= $1 AND leaf <= $2
+`
+
+func (q *Queries) DeleteEvents(ctx context.Context, leaf int64, leaf_2 int64) error {
+	_, err := q.db.ExecContext(ctx, deleteEvents, leaf, leaf_2)
+	return err
+}
+
+const deleteSubject = `-- name: DeleteSubject :exec
+DELETE FROM subjects WHERE leaf = $1 AND type = $2 AND id = $3
+`
+
+func (q *Queries) DeleteSubject(ctx context.Context, leaf int64, type_ string, iD string) error {
+	_, err := q.db.ExecContext(ctx, deleteSubject, leaf, type_, iD)
+	return err
+}
+
 const dossier = `-- name: Dossier :one
 SELECT body FROM dossiers WHERE digest = $1
 `
@@ -299,6 +378,33 @@ func (q *Queries) Dossier(ctx context.Context, digest []byte) ([]byte, error) {
 	var body []byte
 	err := row.Scan(&body)
 	return body, err
+}
+
+const dossiersAfter = `-- name: DossiersAfter :many
+SELECT digest, body FROM dossiers WHERE digest > $1 ORDER BY digest LIMIT $2
+`
+
+func (q *Queries) DossiersAfter(ctx context.Context, digest []byte, limit int32) ([]Dossier, error) {
+	rows, err := q.db.QueryContext(ctx, dossiersAfter, digest, limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Dossier
+	for rows.Next() {
+		var i Dossier
+		if err := rows.Scan(&i.Digest, &i.Body); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const entries = `-- name: Entries :many
@@ -344,9 +450,9 @@ SELECT idx, kind, ref FROM entries WHERE idx < 0 OR idx >= $1 ORDER BY idx LIMIT
 `
 
 type EntriesBeyondRow struct {
-	Idx  int64
-	Kind string
-	Ref  string
+	Idx  int64  `json:"idx"`
+	Kind string `json:"kind"`
+	Ref  string `json:"ref"`
 }
 
 func (q *Queries) EntriesBeyond(ctx context.Context, idx int64, limit int32) ([]EntriesBeyondRow, error) {
@@ -458,8 +564,8 @@ SELECT leaf, id FROM events WHERE leaf < 0 OR leaf >= $1 ORDER BY leaf LIMIT $2
 `
 
 type EventsBeyondRow struct {
-	Leaf int64
-	ID   string
+	Leaf int64  `json:"leaf"`
+	ID   string `json:"id"`
 }
 
 func (q *Queries) EventsBeyond(ctx context.Context, leaf int64, limit int32) ([]EventsBeyondRow, error) {
@@ -539,18 +645,18 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 `
 
 type InsertDecisionParams struct {
-	Leaf             int64
-	ID               string
-	SubjectType      string
-	SubjectID        string
-	Outcome          string
-	Class            string
-	Risk             string
-	EvaluatedAt      int64
-	RecordedAt       int64
-	NextEvaluationAt sql.NullInt64
-	Dossier          []byte
-	Content          []byte
+	Leaf             int64         `json:"leaf"`
+	ID               string        `json:"id"`
+	SubjectType      string        `json:"subject_type"`
+	SubjectID        string        `json:"subject_id"`
+	Outcome          string        `json:"outcome"`
+	Class            string        `json:"class"`
+	Risk             string        `json:"risk"`
+	EvaluatedAt      int64         `json:"evaluated_at"`
+	RecordedAt       int64         `json:"recorded_at"`
+	NextEvaluationAt sql.NullInt64 `json:"next_evaluation_at"`
+	Dossier          []byte        `json:"dossier"`
+	Content          []byte        `json:"content"`
 }
 
 func (q *Queries) InsertDecision(ctx context.Context, arg InsertDecisionParams) error {
@@ -585,14 +691,14 @@ INSERT INTO entries (idx, kind, ref, recorded_at, supersedes, judge, hash, body)
 `
 
 type InsertEntryParams struct {
-	Idx        int64
-	Kind       string
-	Ref        string
-	RecordedAt int64
-	Supersedes sql.NullString
-	Judge      sql.NullString
-	Hash       []byte
-	Body       []byte
+	Idx        int64          `json:"idx"`
+	Kind       string         `json:"kind"`
+	Ref        string         `json:"ref"`
+	RecordedAt int64          `json:"recorded_at"`
+	Supersedes sql.NullString `json:"supersedes"`
+	Judge      sql.NullString `json:"judge"`
+	Hash       []byte         `json:"hash"`
+	Body       []byte         `json:"body"`
 }
 
 func (q *Queries) InsertEntry(ctx context.Context, arg InsertEntryParams) error {
@@ -615,16 +721,16 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 `
 
 type InsertEventParams struct {
-	ID          string
-	Leaf        int64
-	Start       int64
-	Length      int64
-	Source      string
-	Type        string
-	SubjectType string
-	SubjectID   string
-	OccurredAt  int64
-	Payload     string
+	ID          string `json:"id"`
+	Leaf        int64  `json:"leaf"`
+	Start       int64  `json:"start"`
+	Length      int64  `json:"length"`
+	Source      string `json:"source"`
+	Type        string `json:"type"`
+	SubjectType string `json:"subject_type"`
+	SubjectID   string `json:"subject_id"`
+	OccurredAt  int64  `json:"occurred_at"`
+	Payload     string `json:"payload"`
 }
 
 func (q *Queries) InsertEvent(ctx context.Context, arg InsertEventParams) error {
@@ -661,17 +767,28 @@ func (q *Queries) InsertRelease(ctx context.Context, version string, effectiveFr
 	return err
 }
 
+const lastOnDossier = `-- name: LastOnDossier :one
+SELECT NOT EXISTS (SELECT 1 FROM decisions o JOIN decisions d ON d.dossier = o.dossier WHERE d.leaf = $1 AND o.leaf > $1)
+`
+
+func (q *Queries) LastOnDossier(ctx context.Context, leaf int64) (bool, error) {
+	row := q.db.QueryRowContext(ctx, lastOnDossier, leaf)
+	var not_exists bool
+	err := row.Scan(&not_exists)
+	return not_exists, err
+}
+
 const latest = `-- name: Latest :one
 SELECT d.id, d.evaluated_at, d.next_evaluation_at, d.content, e.judge
 FROM subjects s JOIN decisions d ON d.leaf = s.leaf JOIN entries e ON e.idx = s.leaf WHERE s.type = $1 AND s.id = $2
 `
 
 type LatestRow struct {
-	ID               string
-	EvaluatedAt      int64
-	NextEvaluationAt sql.NullInt64
-	Content          []byte
-	Judge            sql.NullString
+	ID               string         `json:"id"`
+	EvaluatedAt      int64          `json:"evaluated_at"`
+	NextEvaluationAt sql.NullInt64  `json:"next_evaluation_at"`
+	Content          []byte         `json:"content"`
+	Judge            sql.NullString `json:"judge"`
 }
 
 func (q *Queries) Latest(ctx context.Context, type_ string, iD string) (LatestRow, error) {
@@ -731,12 +848,12 @@ SELECT origin, size, edge, checkpoint, public_key, recorded_at FROM ledger WHERE
 `
 
 type LedgerRow struct {
-	Origin     string
-	Size       int64
-	Edge       []byte
-	Checkpoint []byte
-	PublicKey  string
-	RecordedAt int64
+	Origin     string `json:"origin"`
+	Size       int64  `json:"size"`
+	Edge       []byte `json:"edge"`
+	Checkpoint []byte `json:"checkpoint"`
+	PublicKey  string `json:"public_key"`
+	RecordedAt int64  `json:"recorded_at"`
 }
 
 func (q *Queries) Ledger(ctx context.Context) (LedgerRow, error) {
@@ -759,12 +876,12 @@ UPDATE ledger SET size = size WHERE id = 1 RETURNING origin, size, edge, checkpo
 `
 
 type LockLedgerRow struct {
-	Origin     string
-	Size       int64
-	Edge       []byte
-	Checkpoint []byte
-	PublicKey  string
-	RecordedAt int64
+	Origin     string `json:"origin"`
+	Size       int64  `json:"size"`
+	Edge       []byte `json:"edge"`
+	Checkpoint []byte `json:"checkpoint"`
+	PublicKey  string `json:"public_key"`
+	RecordedAt int64  `json:"recorded_at"`
 }
 
 // Shared by SQLite and PostgreSQL: no arrays, no now(), no dialect.
@@ -789,9 +906,9 @@ WHERE NOT EXISTS (SELECT 1 FROM subjects s WHERE s.type = d.subject_type AND s.i
 `
 
 type MissingSubjectsRow struct {
-	SubjectType string
-	SubjectID   string
-	Leaf        int64
+	SubjectType string `json:"subject_type"`
+	SubjectID   string `json:"subject_id"`
+	Leaf        int64  `json:"leaf"`
 }
 
 func (q *Queries) MissingSubjects(ctx context.Context, limit int32) ([]MissingSubjectsRow, error) {
@@ -876,11 +993,11 @@ SELECT r.version, r.effective_from, r.leaf, e.recorded_at, e.body FROM releases 
 `
 
 type ReleasesRow struct {
-	Version       string
-	EffectiveFrom int64
-	Leaf          int64
-	RecordedAt    int64
-	Body          []byte
+	Version       string `json:"version"`
+	EffectiveFrom int64  `json:"effective_from"`
+	Leaf          int64  `json:"leaf"`
+	RecordedAt    int64  `json:"recorded_at"`
+	Body          []byte `json:"body"`
 }
 
 func (q *Queries) Releases(ctx context.Context) ([]ReleasesRow, error) {
@@ -912,6 +1029,95 @@ func (q *Queries) Releases(ctx context.Context) ([]ReleasesRow, error) {
 	return items, nil
 }
 
+const removable = `-- name: Removable :many
+SELECT e.idx, e.kind, CAST(LENGTH(e.body) AS BIGINT) AS size, CAST(COALESCE(d.subject_type, '') AS TEXT) AS subject_type,
+	CAST(COALESCE(d.subject_id, '') AS TEXT) AS subject_id, CAST(COALESCE(s.next_evaluation_at, 0) AS BIGINT) AS due
+FROM entries e LEFT JOIN decisions d ON d.leaf = e.idx
+	LEFT JOIN subjects s ON s.type = d.subject_type AND s.id = d.subject_id AND s.leaf = d.leaf
+WHERE e.idx >= $1 AND e.idx < $2 AND e.body IS NOT NULL AND (e.kind = 'decision' OR e.kind = 'events') ORDER BY e.idx
+`
+
+type RemovableRow struct {
+	Idx         int64  `json:"idx"`
+	Kind        string `json:"kind"`
+	Size        int64  `json:"size"`
+	SubjectType string `json:"subject_type"`
+	SubjectID   string `json:"subject_id"`
+	Due         int64  `json:"due"`
+}
+
+// due is the deadline of a decision that is the latest on its subject, else 0.
+func (q *Queries) Removable(ctx context.Context, idx int64, idx_2 int64) ([]RemovableRow, error) {
+	rows, err := q.db.QueryContext(ctx, removable, idx, idx_2)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []RemovableRow
+	for rows.Next() {
+		var i RemovableRow
+		if err := rows.Scan(
+			&i.Idx,
+			&i.Kind,
+			&i.Size,
+			&i.SubjectType,
+			&i.SubjectID,
+			&i.Due,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const removeBodies = `-- name: RemoveBodies :exec
+UPDATE entries SET body = NULL, pruned_by = $1
+WHERE idx >= $2 AND idx <= $3 AND body IS NOT NULL AND (kind = 'decision' OR kind = 'events')
+`
+
+func (q *Queries) RemoveBodies(ctx context.Context, prunedBy sql.NullInt64, idx int64, idx_2 int64) error {
+	_, err := q.db.ExecContext(ctx, removeBodies, prunedBy, idx, idx_2)
+	return err
+}
+
+const restoreEntry = `-- name: RestoreEntry :exec
+INSERT INTO entries (idx, kind, ref, recorded_at, supersedes, judge, hash, body, pruned_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+`
+
+type RestoreEntryParams struct {
+	Idx        int64          `json:"idx"`
+	Kind       string         `json:"kind"`
+	Ref        string         `json:"ref"`
+	RecordedAt int64          `json:"recorded_at"`
+	Supersedes sql.NullString `json:"supersedes"`
+	Judge      sql.NullString `json:"judge"`
+	Hash       []byte         `json:"hash"`
+	Body       []byte         `json:"body"`
+	PrunedBy   sql.NullInt64  `json:"pruned_by"`
+}
+
+func (q *Queries) RestoreEntry(ctx context.Context, arg RestoreEntryParams) error {
+	_, err := q.db.ExecContext(ctx, restoreEntry,
+		arg.Idx,
+		arg.Kind,
+		arg.Ref,
+		arg.RecordedAt,
+		arg.Supersedes,
+		arg.Judge,
+		arg.Hash,
+		arg.Body,
+		arg.PrunedBy,
+	)
+	return err
+}
+
 const setCursor = `-- name: SetCursor :exec
 INSERT INTO cursors (name, cursor, recorded_at) VALUES ($1, $2, $3)
 ON CONFLICT (name) DO UPDATE SET cursor = excluded.cursor, recorded_at = excluded.recorded_at
@@ -928,11 +1134,11 @@ ON CONFLICT (type, id) DO UPDATE SET leaf = excluded.leaf, outcome = excluded.ou
 `
 
 type SetSubjectParams struct {
-	Type             string
-	ID               string
-	Leaf             int64
-	Outcome          string
-	NextEvaluationAt sql.NullInt64
+	Type             string        `json:"type"`
+	ID               string        `json:"id"`
+	Leaf             int64         `json:"leaf"`
+	Outcome          string        `json:"outcome"`
+	NextEvaluationAt sql.NullInt64 `json:"next_evaluation_at"`
 }
 
 func (q *Queries) SetSubject(ctx context.Context, arg SetSubjectParams) error {
@@ -1005,11 +1211,11 @@ UPDATE ledger SET size = $1, edge = $2, checkpoint = $3, public_key = $4, record
 `
 
 type UpdateLedgerParams struct {
-	Size       int64
-	Edge       []byte
-	Checkpoint []byte
-	PublicKey  string
-	RecordedAt int64
+	Size       int64  `json:"size"`
+	Edge       []byte `json:"edge"`
+	Checkpoint []byte `json:"checkpoint"`
+	PublicKey  string `json:"public_key"`
+	RecordedAt int64  `json:"recorded_at"`
 }
 
 func (q *Queries) UpdateLedger(ctx context.Context, arg UpdateLedgerParams) error {
@@ -1032,9 +1238,9 @@ ORDER BY s.type, s.id LIMIT $1
 `
 
 type WrongSubjectsRow struct {
-	Type string
-	ID   string
-	Leaf int64
+	Type string `json:"type"`
+	ID   string `json:"id"`
+	Leaf int64  `json:"leaf"`
 }
 
 func (q *Queries) WrongSubjects(ctx context.Context, limit int32) ([]WrongSubjectsRow, error) {

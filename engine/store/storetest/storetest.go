@@ -25,11 +25,13 @@ type Database interface {
 	Copy(t testing.TB, address string) string
 }
 
-// Run tests a kind of database.
-func Run(t *testing.T, d Database) {
+// Run tests a kind of database; backups also go to another kind.
+func Run(t *testing.T, d, other Database) {
 	t.Run("Append", func(t *testing.T) { testAppend(t, d) })
 	t.Run("Events", func(t *testing.T) { testEvents(t, d) })
 	t.Run("Tampering", func(t *testing.T) { testTampering(t, d) })
+	t.Run("Retention", func(t *testing.T) { testRetention(t, d) })
+	t.Run("Backup", func(t *testing.T) { testBackup(t, d, other) })
 }
 
 // Open opens a journal with a key of its own beside the test.

@@ -1,0 +1,272 @@
+package storetest
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/changevouch/changevouch/engine"
+	"github.com/changevouch/changevouch/engine/ledger"
+	"github.com/changevouch/changevouch/engine/store"
+)
+
+// clock is a clock that tests turn.
+type clock struct{ now time.Time }
+
+func (c *clock) read() time.Time {
+	c.now = c.now.Add(time.Microsecond)
+	return c.now
+}
+
+func testRetention(t *testing.T, d Database) {
+	ctx := t.Context()
+	key := Key(t)
+	at := &clock{Epoch}
+	s := Open(t, d.Fresh(t), store.Options{Key: key, Clock: at.read})
+	j := journal(t, s)
+	add := func(n, evaluation int) store.Judgement {
+		t.Helper()
+		one := Judged(Judge(), n, evaluation, 0)
+		if err := j.Append(ctx, one.Dossier, one.Decision); err != nil {
+			t.Fatal(err)
+		}
+		return one
+	}
+	// Old: events, a decision with and one without a successor, and one with a deadline ahead.
+	if _, err := s.AddEvents(ctx, []engine.Event{Event(0), Event(1), Event(2)}, nil); err != nil {
+		t.Fatal(err)
+	}
+	superseded, settled := add(0, 0), add(1, 0)
+	open := pending(t)
+	if err := j.Append(ctx, open.Dossier, open.Decision); err != nil {
+		t.Fatal(err)
+	}
+	_, before, err := s.Head(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at.now = Epoch.Add(24 * time.Hour)
+	young := add(0, 1)
+	if _, err := s.AddEvents(ctx, []engine.Event{Event(3)}, nil); err != nil {
+		t.Fatal(err)
+	}
+	cut := at.now.Add(-time.Hour)
+
+	if _, err := s.Retain(ctx, cut, 48*time.Hour, false); err == nil {
+		t.Error("removed what is younger than the setting")
+	}
+	plan, err := s.Retain(ctx, cut, time.Hour/2, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := store.Removal{Before: cut, Decisions: 2, Dossiers: 2, Events: 3, Kept: 1, Entries: [][2]int64{{3, 5}}, Bytes: plan.Bytes, Index: -1}
+	if diff := cmp.Diff(want, plan); diff != "" || plan.Bytes == 0 {
+		t.Errorf("plan: %s", diff)
+	}
+	if _, err := s.Decision(ctx, settled.Decision.ID); err != nil {
+		t.Errorf("a dry run removed something: %v", err)
+	}
+	done, err := s.Retain(ctx, cut, time.Hour/2, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want.Index = 9
+	if diff := cmp.Diff(want, done); diff != "" {
+		t.Errorf("done: %s", diff)
+	}
+	for _, gone := range []store.Judgement{superseded, settled} {
+		if _, err := s.Decision(ctx, gone.Decision.ID); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("decision that was removed: %v", err)
+		}
+		if _, err := s.Dossier(ctx, gone.Decision.InputDigest); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("dossier that was removed: %v", err)
+		}
+	}
+	for _, kept := range []store.Judgement{open, young} {
+		if _, err := s.Decision(ctx, kept.Decision.ID); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := s.ProveInclusion(ctx, 4); !errors.Is(err, store.ErrRemoved) {
+		t.Errorf("proof of what was removed: %v", err)
+	}
+	keys := []ledger.PublicKey{key.Public()}
+	report, err := s.Verify(ctx, store.Verification{Keys: keys, Earlier: [][]byte{before}})
+	if err != nil || !report.Sound() || report.Removed != 3 {
+		t.Errorf("after retention: %+v, %v", report, err)
+	}
+	if _, err := s.ProveConsistency(ctx, before, keys...); err != nil {
+		t.Errorf("the log before retention: %v", err)
+	}
+	again, err := s.Retain(ctx, cut, time.Hour/2, false)
+	if err != nil || again.Index != -1 || len(again.Entries) != 0 {
+		t.Errorf("again: %+v, %v", again, err)
+	}
+}
+
+// pending is a decision with a deadline that is days ahead.
+func pending(t *testing.T) store.Judgement {
+	t.Helper()
+	for n := 2; n < 100; n++ {
+		if one := Judged(Judge(), n, 0, 0); one.Decision.NextEvaluationAt != "" {
+			return one
+		}
+	}
+	t.Fatal("no made-up decision is pending")
+	return store.Judgement{}
+}
+
+func testBackup(t *testing.T, d Database, other Database) {
+	ctx := t.Context()
+	key := Key(t)
+	j := build(t, d.Fresh(t), key)
+	s := Open(t, j.address, store.Options{Key: key})
+	if _, err := s.Checkpoint(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.AddEvents(ctx, []engine.Event{Event(2000)}, &store.Cursor{Name: "c", Value: []byte("1")}); err != nil {
+		t.Fatal(err)
+	}
+	// Somebody writes meanwhile.
+	stop, stopped := make(chan struct{}), make(chan error)
+	go func() {
+		for n := 3000; ; n++ {
+			select {
+			case <-stop:
+				stopped <- nil
+				return
+			default:
+			}
+			if _, err := s.AddEvents(ctx, []engine.Event{Event(n)}, nil); err != nil {
+				stopped <- err
+				return
+			}
+		}
+	}()
+	var archive bytes.Buffer
+	head, err := s.Backup(ctx, &archive)
+	close(stop)
+	if err := errors.Join(err, <-stopped); err != nil {
+		t.Fatal(err)
+	}
+	how := store.Verification{Keys: []ledger.PublicKey{key.Public()}, Earlier: [][]byte{j.earlier}}
+	for name, to := range map[string]Database{"same kind": d, "other kind": other} {
+		t.Run(name, func(t *testing.T) {
+			address := to.Fresh(t)
+			report, err := store.Restore(ctx, address, bytes.NewReader(archive.Bytes()), how)
+			if err != nil || report.Checkpoint != head || report.Entries != head.Size {
+				t.Fatalf("%+v, %v; the backup was of %+v", report, err, head)
+			}
+			restored := Open(t, address, store.Options{Key: key})
+			if diff := cmp.Diff(everything(t, s, j), everything(t, restored, j)); diff != "" {
+				t.Error(diff)
+			}
+			if cursor, err := restored.Cursor(ctx, "c"); err != nil || string(cursor) != "1" {
+				t.Errorf("cursor = %s, %v", cursor, err)
+			}
+			// Work goes on.
+			one := Judged(Judge(), 500, 0, 0)
+			if err := journal(t, restored).Append(ctx, one.Dossier, one.Decision); err != nil {
+				t.Fatal(err)
+			}
+			if report := j.verify(t, address, j.earlier); !report.Sound() {
+				t.Errorf("%+v", report)
+			}
+			if _, err := store.Restore(ctx, address, bytes.NewReader(archive.Bytes()), how); !errors.Is(err, store.ErrConflict) {
+				t.Errorf("restore over a journal: %v", err)
+			}
+		})
+	}
+	t.Run("cut off", func(t *testing.T) {
+		for _, n := range []int{0, 1, archive.Len() / 2, archive.Len() - 1} {
+			if _, err := store.Restore(ctx, d.Fresh(t), io.LimitReader(bytes.NewReader(archive.Bytes()), int64(n)), how); err == nil {
+				t.Errorf("restored %d of %d bytes", n, archive.Len())
+			}
+		}
+	})
+	t.Run("another key", func(t *testing.T) {
+		address := d.Fresh(t)
+		report, err := store.Restore(ctx, address, bytes.NewReader(archive.Bytes()), store.Verification{Keys: []ledger.PublicKey{Key(t).Public()}})
+		if !errors.Is(err, store.ErrUnsound) {
+			t.Errorf("%+v, %v", report, err)
+		}
+		// Nothing was restored, so the place is free.
+		if _, err := store.Restore(ctx, address, bytes.NewReader(archive.Bytes()), how); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// everything reads what questions can be asked, up to the end of the journal j.
+func everything(t *testing.T, s *store.Store, j sound) string {
+	t.Helper()
+	ctx := t.Context()
+	var b strings.Builder
+	for after := ""; ; {
+		page, err := s.List(ctx, store.Filter{}, after, 7)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, one := range page.Decisions {
+			record, err := s.Decision(ctx, one.ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			dossier, err := s.Dossier(ctx, record.Dossier)
+			if err != nil {
+				t.Fatal(err)
+			}
+			fmt.Fprintf(&b, "%+v %s %s\n", one, record.Bytes, dossier)
+		}
+		if after = page.Next; after == "" {
+			break
+		}
+	}
+	subjects, err := s.Subjects(ctx, store.SubjectFilter{}, engine.Subject{}, 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	deadlines, err := s.Deadlines(ctx, store.SubjectFilter{}, nil, 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	releases, err := s.Releases(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	waivers, err := s.Waivers(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	attestations, err := s.Attestations(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rest, err := json.Marshal([]any{subjects, deadlines, releases, waivers, attestations})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Write(rest)
+	n := 0
+	for e, err := range s.Events(ctx, store.EventFilter{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n++; n > singleEvents {
+			break
+		}
+		text, err := e.Record()
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.Write(text)
+	}
+	return b.String()
+}
