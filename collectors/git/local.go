@@ -153,6 +153,7 @@ type writer struct {
 	alive   func()
 	batch   collectors.Batch
 	done    int
+	ids     []string // of the commits in the batch
 	oldest  time.Time
 	from    time.Time       // up to when earlier collections read
 	people  map[string]bool // "Name <e-mail>"
@@ -214,7 +215,7 @@ func (w *writer) all(ctx context.Context, before progress) error {
 	}
 	w.cover()
 	w.batch.Cursor = engine.Facts(after)
-	return w.flush("up to " + w.window.Until.Format(time.RFC3339))
+	return w.flush("up to " + w.window.Until.Format(time.RFC3339Nano))
 }
 
 // branch reads the commits that top holds and none of without does.
@@ -242,11 +243,15 @@ func (w *writer) branch(ctx context.Context, head Head, top string, without []st
 			line = parents[0]
 		}
 		w.alive()
-		if w.done++; w.done%batchSize == 0 {
-			if err := w.flush("commits from " + id); err != nil {
+		w.done++
+		if w.ids = append(w.ids, id); len(w.ids) == batchSize {
+			if err := w.commits(); err != nil {
 				return err
 			}
 		}
+	}
+	if err := w.commits(); err != nil {
+		return err
 	}
 	r := w.recorder([]byte(head.Ref + " " + top))
 	fact := engine.BranchHeadFact{Repository: w.repository, Branch: head.Branch, SHA: top}
@@ -384,6 +389,16 @@ func (w *writer) recorder(raw []byte) *collectors.Recorder {
 func (w *writer) take(r *collectors.Recorder) {
 	m := r.Mapping()
 	w.batch.Events, w.batch.Faults = append(w.batch.Events, m.Events...), append(w.batch.Faults, m.Faults...)
+}
+
+// commits ends a step of commits. Steps of one name hold the same commits.
+func (w *writer) commits() error {
+	if len(w.ids) == 0 {
+		return nil
+	}
+	step := fmt.Sprintf("%d commits from %s", len(w.ids), w.ids[0])
+	w.ids = w.ids[:0]
+	return w.flush(step)
 }
 
 func (w *writer) flush(step string) error {

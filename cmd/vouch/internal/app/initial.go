@@ -22,6 +22,12 @@ import (
 //go:embed initial
 var initial embed.FS
 
+// FormLabels are the labels that the issue forms set and by which the collectors
+// know what an issue records. GitHub sets only labels that exist.
+func FormLabels() []string {
+	return []string{"change request", "incident", "retrospective review", "post-incident review", "access request", "access review"}
+}
+
 // Starter is a file with which a repository begins.
 type Starter struct {
 	Path string // in the repository, with slashes

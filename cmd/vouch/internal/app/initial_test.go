@@ -114,6 +114,9 @@ func readForm(t *testing.T, name string) form {
 	if err := decoder.Decode(&f); err != nil {
 		t.Fatalf("%s: %v", name, err)
 	}
+	if len(f.Labels) != 1 || !slices.Contains(FormLabels(), f.Labels[0]) {
+		t.Errorf("%s: labels %v; people are told to create %v", name, f.Labels, FormLabels())
+	}
 	if f.Name == "" || f.Description == "" || len(f.Labels) == 0 {
 		t.Errorf("%s: a form needs a name and a description, and ours a label", name)
 	}

@@ -55,6 +55,7 @@ Exit codes: 0 compliant · 1 error, nothing was decided · 2 non-compliant ·
 	root.SetFlagErrorFunc(suggestFlag)
 	root.SetHelpCommand(newHelpCommand())
 	root.AddCommand(
+		newInitCommand(sys),
 		newEvalCommand(sys),
 		newCollectCommand(sys),
 		newAssembleCommand(sys),
