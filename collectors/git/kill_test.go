@@ -43,6 +43,9 @@ func TestLiveSurvivesKills(t *testing.T) {
 	f.shop(7)
 	f.many()
 	quiet, want := collect(t, repository(t, f), march, t.TempDir())
+	if n := countTypes(want.Events); n["branch.pushed"] != 239 || n["incident.detected"] != 237 || n["change.created"] != 7 {
+		t.Fatalf("undisturbed it finds %v", n)
+	}
 	requests := len(f.asked)
 	random := rand.New(rand.NewPCG(7, 11))
 	dir := t.TempDir()
