@@ -66,11 +66,10 @@ func (s *Store) List(ctx context.Context, filter Filter, after string, limit int
 	if limit <= 0 {
 		limit = DefaultLimit
 	}
-	from, err := parsePlace(after)
+	query, args, err := filter.Query(after, limit+1)
 	if err != nil {
 		return Page{}, err
 	}
-	query, args := filter.query(from, limit+1)
 	var list []Summary
 	err = s.patiently(ctx, func(ctx context.Context) error {
 		list = nil
@@ -184,6 +183,17 @@ func (f Filter) clauses() [][]int64 {
 	add(tagRisk, f.Risks)
 	add(tagType, f.Types)
 	return all
+}
+
+// Query is the statement that answers List, for those who want to know how the
+// database would go about it.
+func (f Filter) Query(after string, limit int) (string, []any, error) {
+	from, err := parsePlace(after)
+	if err != nil {
+		return "", nil, err
+	}
+	query, args := f.query(from, limit)
+	return query, args, nil
 }
 
 // query builds the statement: every part walks one index in the order of the

@@ -29,6 +29,10 @@ type Database interface {
 func Run(t *testing.T, d, other Database) {
 	t.Run("Append", func(t *testing.T) { testAppend(t, d) })
 	t.Run("Events", func(t *testing.T) { testEvents(t, d) })
+	t.Run("Questions", func(t *testing.T) { testQuestions(t, d) })
+	t.Run("Indexes", func(t *testing.T) { testIndexes(t, d) })
+	t.Run("Releases", func(t *testing.T) { testReleases(t, d) })
+	t.Run("Statements", func(t *testing.T) { testStatements(t, d) })
 	t.Run("Tampering", func(t *testing.T) { testTampering(t, d) })
 	t.Run("Retention", func(t *testing.T) { testRetention(t, d) })
 	t.Run("Backup", func(t *testing.T) { testBackup(t, d, other) })
