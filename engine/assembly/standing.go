@@ -221,7 +221,11 @@ func (a *assembler) accessReview(system string, holders map[string]fact[engine.H
 			if len(row) > 1 {
 				entry.Decision = row[len(row)-1]
 			}
-			reviewed[a.holderKey(engine.Account{System: system, Account: entry.Holder})] = true
+			key := a.holderKey(engine.Account{System: system, Account: entry.Holder})
+			reviewed[key] = true
+			if body.LastCompletedAt != nil {
+				entry.RemovedAt = a.goneSince(key, holders, *body.LastCompletedAt)
+			}
 			people.account(&engine.Account{System: system, Account: entry.Holder})
 			body.Entries = append(body.Entries, entry)
 		}
@@ -243,6 +247,21 @@ func (a *assembler) accessReview(system string, holders map[string]fact[engine.H
 	d := a.envelope("access_review", system, people, reach)
 	d.AccessReview = body
 	return d
+}
+
+// goneSince is when the holders were read, after a review, and one of them was no
+// longer there: by then the access was removed.
+func (a *assembler) goneSince(key string, holders map[string]fact[engine.HolderFact], review time.Time) *time.Time {
+	var read *time.Time
+	for _, f := range holders {
+		if (f.Data.Active == nil || *f.Data.Active) && a.holderKey(f.Data.Holder) == key {
+			return nil
+		}
+		if at := f.OccurredAt; !at.Before(review) && (read == nil || at.After(*read)) {
+			read = &at
+		}
+	}
+	return read
 }
 
 // holderKey is the person behind an account, else the account.
@@ -291,18 +310,41 @@ func (a *assembler) policyReviewDossiers() []engine.Dossier {
 			body.LastReviewedAt = nil
 		}
 	}
+	var reviews []time.Time
+	if body.LastReviewedAt != nil {
+		reviews = append(reviews, *body.LastReviewedAt)
+	}
 	for _, r := range records {
 		at := r.completed(func(engine.IssueFact) bool { return false })
+		if at != nil {
+			reviews = append(reviews, *at)
+		}
 		if at != nil && (body.LastReviewedAt == nil || at.After(*body.LastReviewedAt)) {
 			body.LastReviewedAt, body.Reviewer = at, people.account(first(r.Reviewer, r.author))
 			body.Version = first(r.section("version"), body.Version)
 		}
 	}
 	body.SignificantChanges = slices.DeleteFunc(body.SignificantChanges, func(c engine.SignificantChange) bool { return c.At != nil && c.At.After(a.opts.At) })
+	for i, c := range body.SignificantChanges {
+		if c.ReviewedAt == nil && c.At != nil {
+			body.SignificantChanges[i].ReviewedAt = firstSince(reviews, *c.At)
+		}
+	}
 	people.member(body.Reviewer)
 	d := a.envelope("policy_review", "change-management-policy", people, scope{open: true})
 	d.PolicyReview = &body
 	return []engine.Dossier{d}
+}
+
+// firstSince is the earliest of the instants that is not before at.
+func firstSince(instants []time.Time, at time.Time) *time.Time {
+	var found *time.Time
+	for _, t := range instants {
+		if !t.Before(at) && (found == nil || t.Before(*found)) {
+			found = ptr(t)
+		}
+	}
+	return found
 }
 
 // postureDossiers is one dossier for every production environment and for every

@@ -36,18 +36,7 @@ _provisional := {"provisional": true} if {
 	emergency.status != "pass"
 }
 
-declared := lower(input.change.declared.type) if {
-	input.change.declared.type
-} else := _from_label
-
-_from_label := strictest[0] if {
-	named := {kind |
-		some label in change.pull_request.labels
-		some kind in ["emergency", "normal", "standard"]
-		lower(label) == concat(":", ["change", kind])
-	}
-	strictest := [kind | some kind in ["emergency", "normal", "standard"]; kind in named]
-}
+declared := change.declared_type
 
 type := "out_of_scope" if {
 	count(out_of_scope) > 0
@@ -64,6 +53,24 @@ standard if {
 	procedure.fits
 	not procedure.lapse(procedure.decisive)
 	risk.level == "low"
+}
+
+# may_be_standard: nothing speaks against the procedure that a change claims, or a
+# rollback follows, but not every fact that it asks for was read.
+may_be_standard if {
+	type == "normal"
+	_claims_procedure
+	count(procedure.obstacles) == 0
+	count(procedure.doubts) > 0
+	not procedure.lapse(procedure.decisive)
+	risk.level != "high"
+}
+
+_claims_procedure if declared == "standard"
+
+_claims_procedure if {
+	change.is_rollback
+	not _declared_otherwise
 }
 
 _declared_otherwise if declared in {"normal", "emergency"}
@@ -106,6 +113,18 @@ _reasons contains "neither standard nor an emergency" if {
 	not _claims_more
 }
 
+# may_be_out_of_scope: only files that are not deployed changed, and whether
+# something was deployed all the same was not read.
+may_be_out_of_scope if {
+	type != "out_of_scope"
+	change.from_git
+	change.merged_at
+	scope.only_undeployed
+	not _has_risk_line
+	count(change.production) == 0
+	not _deploys_known
+}
+
 # out_of_scope: the reasons why the change had no effect on production. What
 # Render did is known only where it was read completely.
 out_of_scope contains "only preview or staging environments were deployed" if {
@@ -121,6 +140,7 @@ out_of_scope contains "only preview or staging environments were deployed" if {
 
 out_of_scope contains "no deployment to production went live" if {
 	_deploys_known
+	not change.is_open
 	not change.gitless
 	not _in_effect_by_merge
 	count(change.production) > 0

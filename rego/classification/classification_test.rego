@@ -72,7 +72,7 @@ test_type[note] if {
 		"only previews of a workflow": [_workflow(_runs([_staging])), "normal"],
 		"a failed build": [_runs([_failed]), "out_of_scope"],
 		"a failed build of a workflow": [_workflow(_runs([_failed])), "normal"],
-		"a failed build of an unmerged workflow": [_unmerged(_workflow(_runs([_failed]))), "out_of_scope"],
+		"a failed build of an open pull request": [_unmerged(_workflow(_runs([_failed]))), "normal"],
 		"a failed build, deployments unread": [_unread(_runs([_failed]), ["deploys"]), "normal"],
 		"a failed and a good build": [_runs([_failed, _production]), "normal"],
 		"a build under way": [_runs([object.union(_failed, {"status": "build_in_progress"})]), "normal"],

@@ -10,6 +10,7 @@ import data.lib.catalogue
 import data.lib.change
 import data.lib.clock
 import data.lib.deployer
+import data.lib.evidence
 import data.lib.people
 import data.lib.review
 import data.lib.waiver
@@ -82,7 +83,7 @@ own[id] := finding if {
 	finding := _finding(id, row)
 }
 
-_finding(id, row) := _after_waivers(base, row.rule) if {
+_finding(id, row) := _after_waivers(_after_scope(base), row.rule) if {
 	base := object.union_n([
 		{
 			"control": id,
@@ -105,6 +106,22 @@ _severity(row) := severity if {
 _decisive(rule) := {"decisive_at": clock.text(moment)} if {
 	moment := data.controls[rule].decisive_at
 } else := {}
+
+# Of a change that may be out of scope nothing is proven to be owed.
+_after_scope(base) := object.union(base, {
+	"status": "unknown",
+	"message": $"{base.message} Whether that was owed cannot be told, since only files that are not deployed changed: {evidence.gap("render")}.",
+	"evidence": sort([pointer | some pointer in ({found | some found in base.evidence} | evidence.pointer("render"))]),
+	"remediation": "Read the deployments completely and evaluate again.",
+}) if {
+	_out_of_scope_open
+	base.status == "fail"
+} else := base
+
+_out_of_scope_open if {
+	input.subject.type == "change"
+	classification.may_be_out_of_scope
+}
 
 _after_waivers(base, _) := base if base.status != "fail"
 

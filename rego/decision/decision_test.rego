@@ -130,6 +130,21 @@ test_findings_are_sorted_and_carry_their_row if {
 	found.policy_version == data.catalogue.policy.version
 }
 
+# Documents only; whether something was deployed was not read.
+test_what_may_be_out_of_scope_is_not_failed if {
+	documents := json.patch(dossier.normal, [
+		{"op": "replace", "path": "/change/files", "value": [{"path": "docs/a.md", "status": "modified"}]},
+		{"op": "replace", "path": "/change/pull_request/reviews", "value": []},
+		{"op": "remove", "path": "/change/deployments"},
+	])
+	review := dossier.finding("CM-4.B.1", dossier.unread(documents, "render"))
+	review.status == "unknown"
+	"/sources/render" in review.evidence
+	dossier.sound(review, dossier.unread(documents, "render"))
+	read := decision.document with input as documents
+	read.outcome == "out_of_scope"
+}
+
 test_out_of_scope_keeps_its_reasons if {
 	staged := json.patch(dossier.normal, [{"op": "remove", "path": "/change/deployments/0"}])
 	document := _document(staged)

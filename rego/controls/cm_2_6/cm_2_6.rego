@@ -178,6 +178,16 @@ _anonymous_deeds contains "wrote" if {
 	count(authorship.contributions) == 0
 }
 
+_anonymous_deeds contains "wrote a commit of" if {
+	some commit in authorship.content_commits
+	not commit.author
+}
+
+_anonymous_deeds contains "opened the pull request of" if {
+	change.has_pull_request
+	not change.pull_request.author
+}
+
 _is_bare_image if {
 	input.change.kind == "image_deploy"
 	not change.has_pull_request

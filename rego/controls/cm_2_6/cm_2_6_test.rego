@@ -22,6 +22,8 @@ _pushed := dossier.push
 
 test_status[note] if {
 	some note, case in {
+		"a commit without an author": [dossier.without(dossier.normal, "/change/pull_request/commits/0/author"), "unknown", ["actor.missing"]],
+		"a pull request that nobody opened": [dossier.without(dossier.normal, "/change/pull_request/author"), "unknown", ["actor.missing"]],
 		"everybody known": [dossier.normal, "pass", []],
 		"accounts compare without case": [_review("user", "BOB"), "pass", []],
 		"a push": [_pushed, "pass", []],

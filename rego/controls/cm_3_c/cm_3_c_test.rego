@@ -21,6 +21,8 @@ _undeclared(base) := json.patch(base, [
 	{"op": "replace", "path": "/change/pull_request/labels", "value": []},
 ])
 
+_declared(at, source) := dossier.put(_emergency, "/change/declared", {"type": "emergency", "at": at, "source": source})
+
 # live at 11:06:00 on the 10th: documented by 11:06:00 on the 11th.
 test_status[note] if {
 	some note, case in {
@@ -50,8 +52,16 @@ test_status[note] if {
 		"started at no known time": [dossier.without(_emergency, "/change/emergency_trigger/started_at"), "unknown", ["em.source_missing"]],
 		"recorded at no known time": [dossier.without(_emergency, "/change/emergency_trigger/recorded_at"), "unknown", ["em.source_missing"]],
 		"recorded at no known time, but resolved before": [dossier.without(_trigger("resolved_at", "2026-11-10T09:00:00Z"), "/change/emergency_trigger/recorded_at"), "fail", ["em.trigger_resolved_before"]],
-		"declared at the end of the window": [dossier.put(_emergency, "/change/declared/at", "2026-11-11T11:06:00Z"), "pass", []],
-		"declared a second later": [dossier.put(_emergency, "/change/declared/at", "2026-11-11T11:06:01Z"), "fail", ["em.recorded_late"]],
+		"declared in the incident at the end of the window": [_declared("2026-11-11T11:06:00Z", "incident timeline"), "pass", []],
+		"declared in the incident a second later": [_declared("2026-11-11T11:06:01Z", "incident timeline"), "fail", ["em.recorded_late"]],
+		"declared in the record of its trigger": [_declared("2026-11-10T18:00:00Z", "INC-77"), "pass", []],
+		"declared by a label before": [_declared("2026-11-10T11:07:00Z", "label"), "pass", []],
+		"declared by a label afterwards": [_declared("2026-11-10T11:07:01Z", "label"), "fail", ["em.recorded_late"]],
+		"declared afterwards, nobody knows where": [dossier.put(_emergency, "/change/declared/at", "2026-11-10T11:07:01Z"), "unknown", ["em.source_missing"]],
+		"declared by a label afterwards, and the trigger names the commit": [dossier.put(_declared("2026-11-10T18:00:00Z", "label"), "/change/emergency_trigger/mentions_commit", dossier.merge), "pass", []],
+		"declared by a trailer": [dossier.put(_undeclared(_emergency), "/change/commit_message", "Add the index again\r\n\r\nChange-Type: Emergency\r\n"), "pass", []],
+		"another trailer": [dossier.put(_undeclared(_emergency), "/change/commit_message", "Add the index\n\nChange-Type: emergency or not\n"), "not_applicable", []],
+		"a label against the trailer": [dossier.put(dossier.put(_undeclared(_emergency), "/change/commit_message", "x\n\nChange-Type: emergency"), "/change/pull_request/labels", ["change:normal"]), "not_applicable", []],
 		"no trigger": [_untriggered, "fail", ["em.no_trigger"]],
 		"no trigger, window open": [_at(_untriggered, "2026-11-11T11:06:00Z"), "pending", ["em.no_trigger"]],
 		"no trigger, a second later": [_at(_untriggered, "2026-11-11T11:06:01Z"), "fail", ["em.no_trigger"]],
@@ -71,7 +81,7 @@ test_status[note] if {
 		"not live yet": [dossier.without(_emergency, "/change/deployments"), "pass", []],
 		"a push": [
 			json.patch(dossier.push, [
-				{"op": "add", "path": "/change/declared", "value": {"type": "emergency", "at": "2026-11-10T11:10:00Z"}},
+				{"op": "add", "path": "/change/declared", "value": {"type": "emergency", "source": "incident timeline INC-77", "at": "2026-11-10T11:10:00Z"}},
 				{"op": "add", "path": "/change/emergency_trigger", "value": _emergency.change.emergency_trigger},
 			]),
 			"pass", [],

@@ -13,6 +13,7 @@ import data.lib.change
 import data.lib.clock
 import data.lib.emergency
 import data.lib.evidence
+import data.lib.procedure
 
 decisive_at := change.merged_at if {
 	change.from_git
@@ -150,6 +151,15 @@ _missing := {
 } if {
 	count(records) > 0
 	not _deadline
+} else := {
+	"status": "unknown",
+	"reason": "pr.missing",
+	"message": $"Whether {change.name} needed a pull request or issue of its own cannot be told: {concat("; ", sort({doubt.text | some doubt in procedure.doubts}))}.",
+	"evidence": change.pointers,
+	"remediation": "Collect the missing facts and evaluate again.",
+} if {
+	change.is_rollback
+	classification.may_be_standard
 } else := {
 	"status": "fail",
 	"reason": "pr.missing",

@@ -15,7 +15,7 @@ _issue(base, at) := dossier.put(base, "/change/issue/created_at", at)
 _unrequested := dossier.without(dossier.grant, "/change/issue")
 
 _urgent := json.patch(dossier.push, [
-	{"op": "add", "path": "/change/declared", "value": {"type": "emergency", "at": "2026-11-10T11:10:00Z"}},
+	{"op": "add", "path": "/change/declared", "value": {"type": "emergency", "source": "incident timeline INC-77", "at": "2026-11-10T11:10:00Z"}},
 	{"op": "add", "path": "/change/emergency_trigger", "value": dossier.emergency.change.emergency_trigger},
 ])
 
@@ -32,6 +32,7 @@ _unmerged(at) := json.patch(dossier.normal, [
 
 test_status[note] if {
 	some note, case in {
+		"a rollback to a build of unknown review": [dossier.without(dossier.rollback, "/change/rollback/target_review"), "unknown", ["pr.missing"]],
 		"a pull request": [dossier.normal, "pass", []],
 		"an open one": [json.patch(dossier.normal, [{"op": "remove", "path": "/change/pull_request/merged_at"}, {"op": "remove", "path": "/change/pull_request/merged_by"}, {"op": "remove", "path": "/change/deployments"}]), "pass", []],
 		"opened at the merge": [_opened("2026-11-10T11:00:00Z"), "pass", []],

@@ -16,6 +16,9 @@ _raw(text) := dossier.put(dossier.normal, "/change/pull_request/body_at_merge", 
 
 test_status[note] if {
 	some note, case in {
+		"a rollback to a build of unknown review": [dossier.without(dossier.rollback, "/change/rollback/target_review"), "unknown", ["doc.rollback_missing"]],
+		"a rollback to a build of bad review": [dossier.put(dossier.rollback, "/change/rollback/target_review", "non_compliant"), "fail", ["doc.rollback_missing"]],
+		"called standard, files unread": [dossier.put(dossier.without(dossier.standard, "/change/files"), "/sources/github", {"status": "incomplete", "missing": ["files"]}), "unknown", ["doc.rollback_missing"]],
 		"in a text that nobody took apart": [_raw("## Rollback plan\r\nRevert the merge commit.\r\n## Notes\r\n"), "pass", []],
 		"not in it": [_raw("Rollback is easy.\n## Rollback\n<!-- how -->\n## Notes\nRevert it."), "fail", ["doc.rollback_missing"]],
 		"considered": [dossier.normal, "pass", []],

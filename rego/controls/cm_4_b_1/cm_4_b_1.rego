@@ -14,6 +14,7 @@ import data.lib.change
 import data.lib.clock
 import data.lib.emergency
 import data.lib.evidence
+import data.lib.image
 import data.lib.people
 import data.lib.procedure
 import data.lib.review
@@ -94,6 +95,34 @@ problems contains {
 	not _was_merged
 	some index in change.first_live
 	_reviews_read
+}
+
+# The review of what was merged later says nothing of what ran before.
+problems contains {
+	"status": "fail",
+	"reason": "rev.unmerged",
+	"message": $"Production was made to run {_version(change.live[index])} before it was merged.",
+	"evidence": {$"/change/deployments/{index}"},
+	"remediation": "Let production run merged commits only.",
+} if {
+	_judged
+	change.from_git
+	some index, deployment in change.live
+	deployment.commit in _own_commits
+	clock.instant(deployment.live_at) < change.merged_at - clock.skew
+}
+
+_own_commits := change.content_shas | {commit.sha | some commit in change.pull_request.commits}
+
+problems contains {
+	"status": "fail",
+	"reason": "rev.other_context",
+	"message": $"Production runs an image that was built from {change.short(sha)}, not from what was reviewed and merged.",
+	"evidence": {$"/change/deployments/{index}/image"},
+	"remediation": "Deploy an image that was built from the merged commit.",
+} if {
+	_judged
+	some index, sha in image.foreign
 }
 
 problems contains {

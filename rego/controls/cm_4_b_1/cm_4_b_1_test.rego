@@ -145,6 +145,8 @@ test_revision[note] if {
 		"the head is not on record": [dossier.without(dossier.normal, $"{_pull}/head_sha"), "unknown", ["rev.incomplete"]],
 		"a commit after the approval": [_grown([_commit(dossier.head, {}), _commit("c2", {})]), "fail", ["rev.none", "rev.stale"]],
 		"an update merge after it": [_grown([_commit(dossier.head, {}), _update("c2", {})]), "pass", []],
+		"an update merge that somebody made at home": [_grown([_commit(dossier.head, {}), _update("c2", {"committer": "alice"})]), "fail", ["rev.none", "rev.stale"]],
+		"an update merge made nobody knows where": [_grown([_commit(dossier.head, {}), object.remove(_update("c2", {}), ["committer"])]), "unknown", ["rev.incomplete"]],
 		"an update merge by the approver": [_grown([_commit(dossier.head, {}), _update("c2", {"author": "bob"})]), "pass", []],
 		"an update merge with conflicts": [_grown([_commit(dossier.head, {}), _update("c2", {"conflicts": true})]), "fail", ["rev.none", "rev.stale"]],
 		"an update merge, conflicts not on record": [_grown([_commit(dossier.head, {}), object.remove(_update("c2", {}), ["conflicts"])]), "unknown", ["rev.incomplete"]],
@@ -229,6 +231,9 @@ _unmerged(reviews) := json.patch(dossier.normal, [
 _request(approvals) := dossier.put(dossier.grant, "/change/issue/approvals", approvals)
 
 _untriggered := dossier.without(dossier.emergency, "/change/emergency_trigger")
+
+# The head went to production, then it was merged.
+_ran(at) := dossier.put(dossier.normal, "/change/deployments/2", {"service": "api", "environment": "production", "environment_kind": "production", "commit": dossier.head, "trigger": "manual", "user": "alice@acme.example", "started_at": at, "live_at": at, "status": "live"})
 
 test_kind[note] if {
 	some note, case in {

@@ -13,6 +13,7 @@ import data.lib.change
 import data.lib.clock
 import data.lib.emergency
 import data.lib.evidence
+import data.lib.image
 import data.lib.scope
 
 _is_emergency if classification.type == "emergency"
@@ -31,13 +32,6 @@ not_applicable := "Only files that are not deployed changed." if {
 	scope.only_undeployed
 }
 
-# Nothing of the change is deployed: it takes effect with the merge.
-_effective_at_merge if {
-	change.merged_at
-	count(change.production) == 0
-	scope.only_control_plane
-}
-
 # limit: by when the tests have to be done.
 limit := emergency.review_due if {
 	_is_emergency
@@ -45,13 +39,16 @@ limit := emergency.review_due if {
 	change.deploy_started_at
 } else := change.first_live_at + clock.skew if {
 	change.first_live_at
-} else := change.merged_at if {
-	_effective_at_merge
+} else := scope.effective_at if {
+	scope.takes_effect_at_merge
 } else := change.applied_at if {
 	change.gitless
 }
 
-decisive_at := limit if {
+decisive_at := change.deploy_started_at if {
+	not _is_emergency
+	change.deploy_started_at
+} else := limit if {
 	limit
 } else := clock.now
 
@@ -102,7 +99,18 @@ _listed contains check.name if {
 
 required := _listed if {
 	count(_listed) > 0
-} else := {check.name | some check in _runs}
+} else := {check.name | some check in _runs} | _ran_before
+
+# Where nobody lists the checks, one that ran on an earlier revision is owed on the
+# final one too.
+_ran_before contains check.name if {
+	change.from_git
+	some check in input.change.checks
+	check.sha
+	not check.required == false
+	not _is_ignored(check.name)
+	_over_in_time(check)
+}
 
 # best: for each required check the last run that was over in time.
 _over_in_time(check) if clock.instant(check.completed_at) <= _bound
@@ -294,6 +302,17 @@ _nothing_ran := {
 	"evidence": change.pointers,
 }
 
+problems contains {
+	"status": "fail",
+	"reason": "test.other_revision",
+	"message": $"Production runs an image that was built from {change.short(sha)}, and the tests ran on what was merged.",
+	"evidence": {$"/change/deployments/{index}/image"},
+	"remediation": "Deploy an image that was built from the tested commit.",
+} if {
+	not _is_emergency
+	some index, sha in image.foreign
+}
+
 # Checks that nobody lists may be missing from what was read.
 problems contains object.union(
 	{
@@ -338,7 +357,7 @@ problems contains {
 } if {
 	change.from_git
 	not _is_emergency
-	not _effective_at_merge
+	not scope.takes_effect_at_merge
 	change.effect_unread
 	_all_succeeded
 	not _before_merge

@@ -24,9 +24,16 @@ _startless(base) := dossier.without(base, "/change/deployments/0/started_at")
 
 _undeployed(base) := dossier.without(base, "/change/deployments")
 
+_earlier(fields) := dossier.put(dossier.normal, "/change/checks/1", object.union({"name": "ci/integration", "sha": dossier.other, "conclusion": "success", "completed_at": "2026-11-10T09:10:00Z"}, fields))
+
 # The deployment started at 11:01:00; with the skew tests may end until 11:02:00.
 test_checks[note] if {
 	some note, case in {
+		"an image of something else": [dossier.put(dossier.without(dossier.normal, "/change/deployments/0/on_protected_branch"), "/change/deployments/0/image", {"ref": "api:1", "provenance": dossier.other}), "fail", ["test.other_revision"]],
+		"one of two ran on an earlier revision only": [_earlier({}), "fail", ["test.other_revision"]],
+		"one of two failed on an earlier revision only": [_earlier({"conclusion": "failure"}), "fail", ["test.other_revision"]],
+		"one of two ran on an earlier revision, and is not required": [_earlier({"required": false}), "pass", []],
+		"one of two ran elsewhere after the deployment": [_earlier({"completed_at": "2026-11-11T02:00:00Z"}), "pass", []],
 		"succeeded": [dossier.normal, "pass", []],
 		"succeeded in capitals": [_ran({"conclusion": "SUCCESS"}), "pass", []],
 		"succeeded on the merge commit": [_ran({"sha": dossier.merge}), "pass", []],

@@ -37,7 +37,7 @@ _files_unread if {
 	not evidence.complete(evidence.code, "files")
 }
 
-due := change.effective_at + (data.settings.validation_hours * clock.hour)
+due := scope.effective_at + (data.settings.validation_hours * clock.hour)
 
 decisive_at := due if {
 	due
@@ -153,6 +153,13 @@ problems contains {
 	count(_failed_validations) > 0
 }
 
+# Validations that passed, nobody knows when.
+_undated contains $"/change/validations/{index}" if {
+	some index, validation in input.change.validations
+	not validation.at
+	lower(validation.result) in data.settings.checks.passing_results
+}
+
 _missing := {
 	"status": "unknown",
 	"reason": "val.missing",
@@ -160,6 +167,7 @@ _missing := {
 	"evidence": change.pointers,
 	"remediation": "Read when the change took effect, and evaluate again.",
 } if {
+	not scope.effective_at
 	change.effect_unread
 } else := object.union(
 	{
@@ -180,6 +188,15 @@ _missing := {
 	"remediation": "Read the missing facts and evaluate again.",
 } if {
 	count(_unread) > 0
+} else := {
+	"status": "unknown",
+	"reason": "val.missing",
+	"message": "When the change was validated is not on record.",
+	"evidence": _undated,
+	"remediation": "Record when the validation was made and evaluate again.",
+} if {
+	count(_failing) == 0
+	count(_undated) > 0
 } else := {
 	"status": "fail",
 	"reason": "val.failed",

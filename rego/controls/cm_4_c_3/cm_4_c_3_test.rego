@@ -59,7 +59,7 @@ test_status[note] if {
 		"check of the next second, not deployed yet": [_at(dossier.without(_checked(_sensitive, {"completed_at": "2026-11-10T11:30:01Z"}), "/change/deployments"), "2026-11-10T11:30:00Z"), "pending", ["val.missing"]],
 		"another kind failed": [_validated(_tls, [{}, {"kind": "cipher_scan", "result": "failed"}]), "fail", ["val.failed"]],
 		"validation without a result": [dossier.without(_validated(_tls, [{}]), "/change/validations/0/result"), "fail", ["val.missing"]],
-		"validation without a time": [dossier.without(_validated(_tls, [{}]), "/change/validations/0/at"), "fail", ["val.missing"]],
+		"validation without a time": [dossier.without(_validated(_tls, [{}]), "/change/validations/0/at"), "unknown", ["val.missing"]],
 		"validation of tomorrow": [_at(_validated(_tls, [{"at": "2026-11-10T12:00:00Z"}]), "2026-11-10T11:30:00Z"), "pending", ["val.missing"]],
 		"at the deadline": [_at(_tls, "2026-11-11T11:06:00Z"), "pending", ["val.missing"]],
 		"a second past the deadline": [_at(_tls, "2026-11-11T11:06:01Z"), "fail", ["val.missing"]],

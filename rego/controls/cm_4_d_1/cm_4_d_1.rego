@@ -23,7 +23,19 @@ not_applicable := "The change is not deployed from Git." if {
 	change.gitless
 } else := "Nothing was deployed to production yet." if {
 	count(change.live) == 0
+	count(change.underway) == 0
 	evidence.complete("render", "deploys")
+}
+
+problems contains {
+	"status": "pending",
+	"reason": "dep.underway",
+	"message": "A deployment to production is under way.",
+	"evidence": {$"/change/deployments/{index}" | some index, _ in change.underway},
+	"remediation": "Wait until the deployment has ended.",
+} if {
+	count(change.live) == 0
+	count(change.underway) > 0
 }
 
 # Triggers the platform explains by itself.

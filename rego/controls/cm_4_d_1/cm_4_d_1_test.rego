@@ -12,6 +12,7 @@ _image(changes) := dossier.put(_run({"image": object.union({"ref": "ghcr.io/acme
 
 test_status[note] if {
 	some note, case in {
+		"under way": [json.patch(dossier.normal, [{"op": "remove", "path": "/change/deployments/0/live_at"}, {"op": "replace", "path": "/change/deployments/0/status", "value": "update_in_progress"}]), "pending", ["dep.underway"]],
 		"by the merge": [dossier.normal, "pass", []],
 		"by the blueprint": [_run({"trigger": "blueprint_sync"}), "pass", []],
 		"by hand, from the branch": [_run({"trigger": "manual", "user": "alice@acme.example"}), "pass", []],

@@ -52,7 +52,22 @@ problems contains _missing if {
 	count(_findings) == 0
 }
 
+# The finding is known, its severity is not.
+_unrated if {
+	input.change.emergency_trigger.kind == "vulnerability"
+	input.change.emergency_trigger.id
+	not input.change.emergency_trigger.severity
+}
+
 _missing := {
+	"status": "unknown",
+	"reason": "vuln.no_finding",
+	"message": $"The severity of {input.change.emergency_trigger.id}, which the security fix answers, is not on record.",
+	"evidence": {"/change/emergency_trigger"},
+	"remediation": "Record the severity of the finding and evaluate again.",
+} if {
+	_unrated
+} else := {
 	"status": "pending",
 	"reason": "vuln.no_finding",
 	"message": "The security fix names no finding yet.",

@@ -27,7 +27,7 @@ test_status[note] if {
 		"issue": [dossier.put(_fix, "/change/issue", {"id": "SEC-7"}), "pass", []],
 		"no labels": [dossier.without(dossier.normal, "/change/pull_request/labels"), "not_applicable", []],
 		"triggered by a vulnerability": [_vulnerability, "pass", []],
-		"vulnerability without a severity": [dossier.without(_vulnerability, "/change/emergency_trigger/severity"), "fail", ["vuln.no_finding"]],
+		"vulnerability without a severity": [dossier.without(_vulnerability, "/change/emergency_trigger/severity"), "unknown", ["vuln.no_finding"]],
 		"vulnerability without an id": [dossier.without(_vulnerability, "/change/emergency_trigger/id"), "fail", ["vuln.no_finding"]],
 		"scanner unread": [dossier.unread(_fix, "scanner"), "unknown", ["vuln.no_finding"]],
 		"description unread": [dossier.put(_fix, "/sources/github", {"status": "incomplete", "missing": ["body"]}), "unknown", ["vuln.no_finding"]],

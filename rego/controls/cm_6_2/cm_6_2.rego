@@ -29,6 +29,8 @@ _rated(word) := lower(word) if {
 	data.settings.vuln_sla_days[lower(word)]
 } else := "medium" if {
 	lower(word) == "moderate"
+} else := "low" if {
+	lower(word) in {"info", "informational", "none", "negligible"}
 } else := data.settings.unrated_severity
 
 _days(word) := data.settings.vuln_sla_days[word] * clock.day

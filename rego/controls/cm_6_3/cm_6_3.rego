@@ -36,7 +36,7 @@ _files_unread if {
 	not evidence.complete(evidence.code, "files")
 }
 
-due := change.effective_at + (data.settings.validation_hours * clock.hour)
+due := scope.effective_at + (data.settings.validation_hours * clock.hour)
 
 decisive_at := due if {
 	due
@@ -48,7 +48,7 @@ _kinds := concat(", ", sort([upper(kind) | some kind in scope.validated]))
 # those from before do not count.
 _after[index] := validation if {
 	some index, validation in input.change.validations
-	clock.instant(validation.at) >= change.effective_at - clock.skew
+	clock.instant(validation.at) >= scope.effective_at - clock.skew
 	clock.instant(validation.at) <= clock.now
 	lower(object.get(validation, "environment", "production")) in {"production", "prod"}
 }
@@ -63,7 +63,7 @@ _passing contains statement.evidence if some statement in _attested
 
 _attested contains statement if {
 	some statement in attestation.accepted["CM-6.3"]
-	statement.at >= change.effective_at - clock.skew
+	statement.at >= scope.effective_at - clock.skew
 	statement.at <= due
 }
 
@@ -114,6 +114,13 @@ problems contains {
 	count(_failing) > 0
 }
 
+# Validations that passed, nobody knows when.
+_undated contains $"/change/validations/{index}" if {
+	some index, validation in input.change.validations
+	not validation.at
+	lower(validation.result) in data.settings.checks.passing_results
+}
+
 _missing := {
 	"status": "unknown",
 	"reason": "val.missing",
@@ -121,6 +128,7 @@ _missing := {
 	"evidence": change.pointers,
 	"remediation": "Read when the change took effect, and evaluate again.",
 } if {
+	not scope.effective_at
 	change.effect_unread
 } else := {
 	"status": "pending",
@@ -147,6 +155,15 @@ _missing := {
 	"remediation": "Read the validations completely and evaluate again.",
 } if {
 	not evidence.complete("attestations", "validations")
+} else := {
+	"status": "unknown",
+	"reason": "val.missing",
+	"message": "When the change was validated is not on record.",
+	"evidence": _undated,
+	"remediation": "Record when the validation was made and evaluate again.",
+} if {
+	count(_failing) == 0
+	count(_undated) > 0
 } else := {
 	"status": "fail",
 	"reason": "val.failed",

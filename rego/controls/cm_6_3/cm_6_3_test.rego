@@ -43,7 +43,7 @@ test_status[note] if {
 		"failed at the last second": [_validated(_tls, [{"at": "2026-11-11T11:06:00Z", "result": "fail"}]), "fail", ["val.failed"]],
 		"failed, passed too late": [_validated(_tls, [{"result": "fail"}, {"at": "2026-11-12T13:00:00Z"}]), "fail", ["val.failed"]],
 		"without a result": [dossier.without(_validated(_tls, [{}]), "/change/validations/0/result"), "fail", ["val.missing"]],
-		"without a time": [dossier.without(_validated(_tls, [{}]), "/change/validations/0/at"), "fail", ["val.missing"]],
+		"without a time": [dossier.without(_validated(_tls, [{}]), "/change/validations/0/at"), "unknown", ["val.missing"]],
 		"without a kind": [dossier.without(_validated(_tls, [{}]), "/change/validations/0/kind"), "pass", []],
 		"at the deadline": [_at(_tls, "2026-11-11T11:06:00Z"), "pending", ["val.missing"]],
 		"a second past the deadline": [_at(_tls, "2026-11-11T11:06:01Z"), "fail", ["val.missing"]],

@@ -23,8 +23,8 @@ import data.risk
 
 decisive_at := change.deploy_started_at if {
 	change.deploy_started_at
-} else := change.effective_at if {
-	change.effective_at
+} else := scope.effective_at if {
+	scope.effective_at
 } else := clock.now
 
 not_applicable := "The risk is not high." if {
@@ -39,6 +39,11 @@ _risk_unread if {
 	not scope.files_known
 }
 
+_risk_unread if {
+	risk.level != "high"
+	scope.event_unknown
+}
+
 problems contains {
 	"status": "unknown",
 	"reason": "sod.risk_unknown",
@@ -47,6 +52,19 @@ problems contains {
 	"remediation": "Read the changed files completely and evaluate again.",
 } if {
 	_risk_unread
+	change.from_git
+	not _safe
+}
+
+problems contains {
+	"status": "unknown",
+	"reason": "sod.risk_unknown",
+	"message": "Whether the risk is high cannot be told: what was changed is not on record.",
+	"evidence": change.pointers,
+	"remediation": "Find out what was changed and evaluate again.",
+} if {
+	_risk_unread
+	scope.event_unknown
 	not _safe
 }
 
@@ -87,7 +105,7 @@ _deployers := _names(deployer.persons | deployer.unresolved) if {
 
 _evidence := ({verdict.evidence | some verdict in review.judged} | {act.evidence | some act in deployer.acts}) | change.pointers
 
-_took_effect if change.effective_at
+_took_effect if scope.effective_at
 
 # It may have, as far as is known.
 _took_effect if change.effect_unread

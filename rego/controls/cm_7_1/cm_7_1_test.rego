@@ -29,8 +29,21 @@ _agent := {"id": "pilot", "kind": "agent", "owner": "bob", "registered": true, "
 
 _second := object.union(dossier.normal.change.deployments[0], {"id": "dep-w", "service": "web", "trigger": "manual", "user": "bob@acme.example", "started_at": "2026-11-10T12:00:00Z", "live_at": "2026-11-10T12:05:00Z"})
 
+# Nothing of it is deployed: it rules from the merge on.
+_workflow := dossier.put(dossier.put(dossier.normal, "/change/files", [{"path": ".github/workflows/ci.yml", "status": "modified"}]), "/change/deployments", [])
+
+_blank := json.patch(dossier.grant, [
+	{"op": "replace", "path": "/change/kind", "value": "platform_config"},
+	{"op": "replace", "path": "/change/issue/approvals", "value": []},
+	{"op": "replace", "path": "/change/event", "value": {"system": "render", "actor": "alice@acme.example", "at": "2026-11-11T09:00:00Z"}},
+])
+
 test_status[note] if {
 	some note, case in {
+		"a workflow, merged by its sole approver": [_merged_by(_workflow, "bob"), "fail", ["sod.sole_approver_deployed"]],
+		"a workflow, merged by its author": [_workflow, "pass", []],
+		"an event of which nothing is known": [_blank, "unknown", ["sod.risk_unknown"]],
+		"an event that says what it was": [dossier.put(_blank, "/change/event/type", "plan_changed"), "not_applicable", []],
 		"not risky": [dossier.normal, "not_applicable", []],
 		"one approved, another merged": [_risky, "pass", []],
 		"risky by claim": [dossier.put(dossier.normal, "/change/declared/risk", "high"), "pass", []],

@@ -1,6 +1,6 @@
 # METADATA
 # title: Access is reviewed periodically
-# description: The last completed review of the system is recent enough, covered every holder, and nobody confirmed their own access.
+# description: The last completed review of the system is recent enough, covered every holder, nobody confirmed their own access, and what it decided to remove was removed.
 # scope: package
 # custom:
 #   id: CM-7.3
@@ -104,6 +104,25 @@ problems contains {
 	entry.reviewer
 	not entry.holder
 }
+
+# A removal that was decided has to be carried out.
+problems contains {
+	"status": _unexecuted,
+	"reason": "ar.incomplete",
+	"message": $"The review decided to remove the access of {object.get(entry, "holder", "a holder without a name")} to {_system}, and no removal is on record.",
+	"evidence": {$"/access_review/entries/{index}"},
+	"remediation": "Remove the access, and record when.",
+} if {
+	some index, entry in _review.entries
+	regex.match(`^(remove|revoke|delete|disable|deactivate|withdraw|terminate)( |$)`, lower(entry.decision))
+	not _removed(entry)
+}
+
+_removed(entry) if clock.instant(entry.removed_at) <= clock.now
+
+_unexecuted := "fail" if {
+	evidence.complete("iam", "access_events")
+} else := "unknown"
 
 problems contains {
 	"status": _absence,

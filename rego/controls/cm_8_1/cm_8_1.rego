@@ -27,7 +27,14 @@ _parts := {"health_check": "health check", "error_tracking": "error tracking", "
 
 _absent contains label if {
 	some part, label in _parts
-	_posture.monitoring[part] in {false, "", "none"}
+	_is_nothing(_posture.monitoring[part])
+}
+
+_is_nothing(value) if value in {false, 0, "", [], {}}
+
+_is_nothing(value) if {
+	is_string(value)
+	lower(value) in {"none", "off", "disabled", "missing", "absent", "no", "false"}
 }
 
 _untold contains label if {

@@ -41,6 +41,25 @@ problems contains {
 	not _raised_at
 }
 
+# Without a severity the longer time may have been the right one.
+_longer := clock.after_business_days(_raised_at, data.settings.alert_investigation_business_days)
+
+_may_be_in_time if {
+	not _alert.severity
+	_investigated_at <= _longer
+}
+
+problems contains {
+	"status": "unknown",
+	"reason": "al.unrated",
+	"message": $"Whether the investigation of alert {_name} began in time cannot be told: the alert has no severity.",
+	"evidence": {"/alert"},
+	"remediation": "Rate the alert and evaluate again.",
+} if {
+	_investigated_at > due
+	_may_be_in_time
+}
+
 problems contains {
 	"status": "fail",
 	"reason": "al.late",
@@ -49,6 +68,7 @@ problems contains {
 	"remediation": "Nothing can make up for the delay; record why the investigation was late.",
 } if {
 	_investigated_at > due
+	not _may_be_in_time
 }
 
 problems contains _missing if {

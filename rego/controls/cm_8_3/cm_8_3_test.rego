@@ -10,11 +10,16 @@ _began(at) := _alert({"investigation_started_at": at, "resolved_at": "2026-11-19
 
 _at(base, now) := dossier.put(base, "/evaluated_at", now)
 
+_unrated(at) := dossier.without(_began(at), "/alert/severity")
+
 test_status[note] if {
 	some note, case in {
 		"in time, to the second": [_began("2026-11-17T08:00:00Z"), "pass", []],
 		"a second early": [_began("2026-11-17T07:59:59Z"), "pass", []],
 		"a second late": [_began("2026-11-17T08:00:01Z"), "fail", ["al.late"]],
+		"unrated, within a day": [_unrated("2026-11-17T08:00:00Z"), "pass", []],
+		"unrated, within three business days": [_unrated("2026-11-19T08:00:00Z"), "unknown", ["al.unrated"]],
+		"unrated, later than any": [_unrated("2026-11-19T08:00:01Z"), "fail", ["al.late"]],
 		"not investigated": [_alert({}), "fail", ["al.not_investigated"]],
 		"at the deadline": [_at(_alert({}), "2026-11-17T08:00:00Z"), "pending", ["al.not_investigated"]],
 		"a second past it": [_at(_alert({}), "2026-11-17T08:00:01Z"), "fail", ["al.not_investigated"]],

@@ -88,11 +88,12 @@ _absence := "unknown" if {
 	not evidence.complete("issues", "records")
 } else := "fail"
 
-# Only the last review is on record: an earlier one may have come in time.
+# The last review came too late, and where the records were read completely no
+# earlier one is on record.
 problems contains {
-	"status": "unknown",
+	"status": _absence,
 	"reason": "pol.late",
-	"message": $"Whether the policy was reviewed within {data.settings.policy_review_after_change_days} days of {_label(significant)} of {significant.at} cannot be told: the last review, of {input.policy_review.last_reviewed_at}, came later, and earlier ones are not on record.",
+	"message": $"No review of the policy within {data.settings.policy_review_after_change_days} days of {_label(significant)} of {significant.at} is on record; the last one, of {input.policy_review.last_reviewed_at}, came later.",
 	"evidence": {$"/policy_review/significant_changes/{index}"},
 	"remediation": "Record the review that followed the significant change.",
 } if {

@@ -8,14 +8,15 @@ import data.lib.change
 import data.lib.evidence
 import data.lib.people
 
-# Commits that carry authored content. Update-branch merges without conflicts
-# bring nothing of their own, and whoever clicked the button wrote nothing.
+# Commits that carry authored content. Update-branch merges without conflicts,
+# made by the code host itself, bring nothing of their own, and whoever clicked the
+# button wrote nothing. A merge made elsewhere may hold anything.
 content_commits[index] := commit if {
 	some index, commit in change.pull_request.commits
 	not may_be_update_merge(commit)
 }
 
-# Whether somebody resolved conflicts in them is not on record.
+# Whether somebody resolved conflicts in them, or who made them, is not on record.
 _unclear_merges contains commit if {
 	some commit in change.pull_request.commits
 	may_be_update_merge(commit)
@@ -25,12 +26,22 @@ _unclear_merges contains commit if {
 is_update_merge(commit) if {
 	commit.merge_from_base == true
 	commit.conflicts == false
+	_made_by_host(commit)
 }
 
 may_be_update_merge(commit) if {
 	commit.merge_from_base == true
 	not commit.conflicts == true
+	_may_be_made_by_host(commit)
 }
+
+_may_be_made_by_host(commit) if not commit.committer
+
+_may_be_made_by_host(commit) if _made_by_host(commit)
+
+_made_by_host(commit) if people.is_system(system, commit.committer)
+
+_made_by_host(commit) if people.is_tool(commit.committer)
 
 # contributions: every account that had a part in the content, with the reason
 # for which it could not approve.

@@ -56,6 +56,27 @@ default has_pull_request := false
 
 has_pull_request if count(pull_request) > 0
 
+# declared_type is the type that somebody claims: in the record, by a label or by a
+# trailer of the commit message, in this order.
+declared_type := lower(input.change.declared.type) if {
+	input.change.declared.type
+} else := _labelled[0] if {
+	count(_labelled) > 0
+} else := _trailers[0] if {
+	count(_trailers) > 0
+}
+
+_labelled := [type |
+	some type in ["emergency", "normal", "standard"]
+	some label in pull_request.labels
+	lower(label) == $"change:{type}"
+]
+
+_trailers := [type |
+	some type in ["emergency", "normal", "standard"]
+	regex.match($`(?im)^change-type:[ \t]*{type}[ \t]*$`, replace(input.change.commit_message, "\r", ""))
+]
+
 # When the content entered the production branch.
 merged_at := clock.instant(pull_request.merged_at) if {
 	from_git
@@ -115,6 +136,13 @@ dead[index] := deployment if {
 }
 
 dead_statuses := {"build_failed", "update_failed", "pre_deploy_failed", "canceled", "cancelled", "failed", "failure", "error"}
+
+# Those that have begun and not ended yet.
+underway[index] := deployment if {
+	some index, deployment in production
+	not _went_live(deployment)
+	regex.match(`(in_progress|created|queued|pending|building|updating|deploying|started)`, lower(deployment.status))
+}
 
 # Since when a deployment is live, at the earliest.
 _live_since(deployment) := clock.instant(deployment.live_at) if {

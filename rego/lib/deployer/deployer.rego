@@ -7,6 +7,7 @@ package lib.deployer
 import data.lib.authorship
 import data.lib.change
 import data.lib.people
+import data.lib.scope
 
 # acts: every act by which the change reached production. With automatic
 # deployment it is the merge; a merge queue acts for whoever enqueued.
@@ -25,6 +26,8 @@ acts contains act if {
 	_follows_merge(deployment)
 	act := _merge_act
 }
+
+acts contains _merge_act if scope.takes_effect_at_merge
 
 acts contains {"account": input.change.event.actor, "system": authorship.system, "evidence": "/change/event/actor"} if {
 	change.gitless

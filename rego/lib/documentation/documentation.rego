@@ -9,6 +9,7 @@ import data.lib.change
 import data.lib.clock
 import data.lib.emergency
 import data.lib.evidence
+import data.lib.procedure
 
 # The records that may carry the documentation: the pull request as of the merge;
 # where Git cannot hold the change, and in an emergency, the issue.
@@ -170,6 +171,8 @@ status := "pending" if {
 	not change.has_pull_request
 	change.in_flight
 } else := "unknown" if {
+	classification.may_be_standard
+} else := "unknown" if {
 	not readable
 } else := "unknown" if {
 	time_unread
@@ -206,12 +209,18 @@ edited_later := change.pull_request.body_edited_at if {
 	clock.instant(change.pull_request.body_edited_at) > change.merged_at
 }
 
+# What only the procedure of a standard change could supply, if it is one.
+_open_question := $" {change.leading_name} would not need it under procedure {procedure.id}, and whether that covers it cannot be told." if {
+	status == "unknown"
+	classification.may_be_standard
+} else := ""
+
 # problem is the finding for a missing part of the documentation.
 problem(reason, text, remedy) := object.union(
 	{
 		"status": status,
 		"reason": _reason(reason),
-		"message": concat("", [text, _edited]),
+		"message": concat("", [text, _open_question, _edited]),
 		"evidence": _evidence,
 		"remediation": remedy,
 	},

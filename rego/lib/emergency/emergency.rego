@@ -8,27 +8,21 @@ import data.lib.change
 import data.lib.clock
 import data.lib.evidence
 
-declared if lower(input.change.declared.type) == "emergency"
+declared if change.declared_type == "emergency"
 
 declared if {
 	not input.change.declared.type
 	some label in change.pull_request.labels
-	lower(label) in {"change:emergency", "emergency"}
+	lower(label) == "emergency"
 }
 
 # An incident that was under way and whose record names the commit declares it
 # where nobody declared anything else.
 declared if {
-	not input.change.declared.type
-	count(_labelled) == 0
+	not change.declared_type
 	some candidate in _naming
 	count(_faults(candidate.record)) == 0
 	count(_doubts(candidate.record)) == 0
-}
-
-_labelled contains label if {
-	some label in change.pull_request.labels
-	startswith(lower(label), "change:")
 }
 
 # When the change acted: in production or, before that, at the merge.
@@ -119,11 +113,40 @@ _no_ground(record) := {"reason": "em.no_trigger", "text": $"{_label(record)} is 
 } else := {}
 
 faults contains {"reason": "em.recorded_late", "text": $"the emergency was declared at {input.change.declared.at}, later than {clock.text(documentation_due)}"} if {
-	clock.instant(input.change.declared.at) > documentation_due
+	_declared_at > documentation_due
 }
+
+faults contains {"reason": "em.recorded_late", "text": $"the emergency was declared at {input.change.declared.at}, after the change at {clock.text(decisive)}, and not in the record of its trigger"} if {
+	_declared_afterwards
+	input.change.declared.source
+	not _declared_in_record
+}
+
+_declared_afterwards if {
+	_declared_at > decisive + clock.skew
+	_declared_at <= documentation_due
+}
+
+_declared_at := clock.instant(input.change.declared.at) if change.declared_type == "emergency"
+
+# Afterwards only the record of the trigger itself declares an emergency.
+_declared_in_record if {
+	some word in ["incident", "timeline", "alert", "vulnerability", "advisory", "postmortem"]
+	contains(lower(input.change.declared.source), word)
+}
+
+_declared_in_record if contains(input.change.declared.source, trigger.id)
+
+_declared_in_record if _names_commit(trigger)
 
 # doubts: what would have to be known of the trigger.
 doubts contains doubt if some doubt in _doubts(trigger)
+
+doubts contains $"where the emergency was declared at {input.change.declared.at}, after the change, is not on record" if {
+	_declared_afterwards
+	not input.change.declared.source
+	not _declared_in_record
+}
 
 doubts contains "when the change took effect is not on record" if {
 	trigger

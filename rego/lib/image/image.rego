@@ -4,6 +4,7 @@
 # scope: package
 package lib.image
 
+import data.lib.change
 import data.lib.evidence
 
 # proven: provenance names the commit that the image was built from.
@@ -24,6 +25,21 @@ proven(deployment) if {
 	path[count(path) - 1] in {"commit", "gitCommit", "git_commit", "revision", "sha", "sha1", "source_commit"}
 	is_string(value)
 	value != ""
+}
+
+# foreign: index -> commit of the live images that were built from something else
+# than what was merged. A commit of the protected branch may hold the change too.
+foreign[index] := named[0] if {
+	change.merged_at
+	some index, deployment in change.live
+	not deployment.on_protected_branch == true
+	named := [lower(value) |
+		walk(deployment.image.provenance, [_, value])
+		is_string(value)
+		regex.match(`^[0-9a-fA-F]{40}$`, value)
+	]
+	count(named) > 0
+	count({sha | some sha in change.content_shas} & {sha | some sha in named}) == 0
 }
 
 # unread: no provenance is on record where one may be that was not read.

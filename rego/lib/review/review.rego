@@ -467,9 +467,25 @@ doubts contains {"reason": "rev.incomplete", "text": "no commit of the pull requ
 	count(object.get(change.pull_request, "commits", [])) == 0
 }
 
+doubts contains {"reason": "rev.incomplete", "text": $"who wrote commit {change.short(object.get(commit, "sha", "without a name"))} is not on record", "about": "commits"} if {
+	some commit in authorship.content_commits
+	not commit.author
+}
+
+doubts contains {"reason": "rev.incomplete", "text": "who opened the pull request is not on record", "about": "commits"} if {
+	change.has_pull_request
+	not change.pull_request.author
+}
+
 doubts contains {"reason": "rev.incomplete", "text": $"who stands behind {concat(", ", sort([account | some account in authorship.unresolved_authors]))} cannot be told, because the directory was not read completely", "about": "commits"} if {
 	count(authorship.unresolved_authors) > 0
 	not people.directory_complete
+}
+
+doubts contains {"reason": "rev.incomplete", "text": $"which person {account} is cannot be told", "about": "commits"} if {
+	people.directory_complete
+	some account in authorship.unresolved_authors
+	_may_be_ours(account)
 }
 
 doubts contains {"reason": "rev.operator", "text": $"nobody is on record who steered {concat(", ", sort([agent | some agent in authorship.agents]))}", "about": "commits"} if authorship.operator_unknown

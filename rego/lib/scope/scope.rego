@@ -52,6 +52,13 @@ _is_deployable(path) if {
 	_is_agent_behaviour(path)
 }
 
+# What rules the repository does so from any folder: docs/CODEOWNERS is one.
+_is_deployable(path) if {
+	some row in data.settings.effects
+	row.effect == "control_plane"
+	matches(path, row.paths)
+}
+
 _is_agent_behaviour(path) if {
 	matches(path, data.settings.scopes.ai_orchestration)
 	not matches(path, data.settings.developer_agent_files)
@@ -59,6 +66,15 @@ _is_agent_behaviour(path) if {
 }
 
 _test_files := ["tests/**", "**/__tests__/**", "*_test.go", "*_test.py", "test_*.py", "*.test.ts", "*.test.js", "*.spec.ts", "*.spec.js"]
+
+# event_unknown: a change outside Git of which nobody knows what it changed.
+event_unknown if {
+	input.change.kind == "platform_config"
+	count(effects) == 0
+	count(object.get(input.change, ["event", "scopes"], [])) == 0
+	not input.change.event.type
+	not input.change.event.detail
+}
 
 # Only files that never reach production changed, and that is known.
 only_undeployed if {
@@ -308,6 +324,21 @@ validated contains kind if {
 }
 
 is_ai if "ai_orchestration" in kinds
+
+# takes_effect_at_merge: nothing of the change is deployed; it rules the repository
+# from the merge on.
+takes_effect_at_merge if {
+	change.merged_at
+	count(change.production) == 0
+	only_control_plane
+}
+
+# effective_at: when the change took effect, in production or with the merge.
+effective_at := change.effective_at if {
+	change.effective_at
+} else := change.merged_at if {
+	takes_effect_at_merge
+}
 
 # Only the control plane of the repository changed: nothing that a deployment
 # carries.

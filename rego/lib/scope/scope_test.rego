@@ -146,6 +146,7 @@ _is_static(given) if {
 test_control_plane[note] if {
 	some note, case in {
 		"a workflow": [_path(".github/workflows/ci.yml"), true],
+		"owners among the documents": [_path("docs/CODEOWNERS"), true],
 		"a workflow and code": [_files([{"path": ".github/workflows/ci.yml"}, {"path": "src/a.py"}]), false],
 		"a workflow that was code": [_files([{"path": ".github/workflows/ci.yml", "previous_path": "src/a.py"}]), false],
 		"documents": [_path("docs/a.md"), false],

@@ -34,6 +34,7 @@ applied(finding, moments) := object.union(finding, {
 }
 
 applied(finding, moments) := object.union(finding, {
+	"status": _status(faults),
 	"message": concat(" ", array.concat([finding.message], [fault.text | some fault in ordered])),
 	"reasons": sort([reason | some reason in ({reason | some reason in finding.reasons} | {_reason(finding.control, fault) | some fault in faults})]),
 	"evidence": sort([pointer | some pointer in ({pointer | some pointer in finding.evidence} | {fault.evidence | some fault in faults})]),
@@ -47,6 +48,12 @@ applied(finding, moments) := object.union(finding, {
 	}
 	ordered := sort([fault | some fault in faults])
 }
+
+# A waiver of somebody who may yet turn out to be authorised leaves it open.
+_status(faults) := "unknown" if {
+	some fault in faults
+	fault.kind == "unresolved"
+} else := "fail"
 
 _label(waiver) := object.get(waiver, "id", "without an id")
 
@@ -76,7 +83,7 @@ _controls(waiver) := {id | some id in waiver.controls} | {id |
 }
 
 # _fault says why a waiver does not count.
-_fault(index, waiver, control, _) := {"kind": "unwaivable", "text": $"{_name(waiver)} does not count: {control} cannot be waived.", "evidence": $"/waivers/{index}"} if {
+_fault(index, waiver, control, moments) := {"kind": "unwaivable", "text": $"{_name(waiver)} does not count: {control} cannot be waived.", "evidence": $"/waivers/{index}"} if {
 	control in data.settings.unwaivable_controls
 } else := {"kind": "incomplete", "text": $"{_name(waiver)} does not count: it has no {concat(", ", sort(absent))}.", "evidence": $"/waivers/{index}"} if {
 	absent := {field | some field in ["approved_at", "approved_by", "expires_at"]; not waiver[field]}
@@ -84,27 +91,19 @@ _fault(index, waiver, control, _) := {"kind": "unwaivable", "text": $"{_name(wai
 } else := _time_fault(index, waiver) if {
 	_time_fault(index, waiver)
 } else := _person_fault(index, waiver) if {
+	_person_fault(index, waiver).kind != "unresolved"
+} else := _moment_fault(index, waiver, moments) if {
+	_moment_fault(index, waiver, moments)
+} else := _person_fault(index, waiver) if {
 	_person_fault(index, waiver)
 }
 
-_fault(index, waiver, control, moments) := {"kind": "late", "text": $"{_name(waiver)} does not count: it was approved only at {waiver.approved_at}, after {clock.text(moments.decisive)}. It is on record as accepted afterwards.", "evidence": $"/waivers/{index}"} if {
-	_is_sound(index, waiver, control)
+_moment_fault(index, waiver, moments) := {"kind": "late", "text": $"{_name(waiver)} does not count: it was approved only at {waiver.approved_at}, after {clock.text(moments.decisive)}. It is on record as accepted afterwards.", "evidence": $"/waivers/{index}"} if {
 	clock.instant(waiver.approved_at) > moments.decisive
 } else := {"kind": "expired", "text": $"{_name(waiver)} does not count: it expired at {waiver.expires_at}, before {clock.text(moments.until)}.", "evidence": $"/waivers/{index}"} if {
-	_is_sound(index, waiver, control)
 	clock.instant(waiver.expires_at) < moments.until
 } else := {"kind": "revoked", "text": $"{_name(waiver)} does not count: it was revoked at {waiver.revoked_at}.", "evidence": $"/waivers/{index}"} if {
-	_is_sound(index, waiver, control)
 	clock.instant(waiver.revoked_at) <= moments.until
-}
-
-_is_sound(index, waiver, control) if {
-	not control in data.settings.unwaivable_controls
-	waiver.approved_at
-	waiver.approved_by
-	waiver.expires_at
-	not _time_fault(index, waiver)
-	not _person_fault(index, waiver)
 }
 
 _time_fault(index, waiver) := {"kind": "too_long", "text": $"{_name(waiver)} does not count: it lasts longer than {data.settings.waiver_max_days} days.", "evidence": $"/waivers/{index}"} if {
@@ -113,6 +112,10 @@ _time_fault(index, waiver) := {"kind": "too_long", "text": $"{_name(waiver)} doe
 
 _person_fault(index, waiver) := {"kind": "self", "text": $"{_name(waiver)} does not count: {waiver.approved_by} approved their own request.", "evidence": $"/waivers/{index}"} if {
 	_same(waiver.approved_by, waiver.requested_by)
+} else := {"kind": "unresolved", "text": $"Whether {_name(waiver)} counts cannot be told: who {waiver.approved_by} is was not read.", "evidence": $"/waivers/{index}"} if {
+	not _is_authorised(waiver)
+	not people.member(waiver.approved_by)
+	not people.directory_complete
 } else := {"kind": "unauthorised", "text": $"{_name(waiver)} does not count: {waiver.approved_by} is not an authorised person in the directory.", "evidence": $"/waivers/{index}"} if {
 	not _is_authorised(waiver)
 } else := {"kind": "self", "text": $"{_name(waiver)} does not count: {waiver.approved_by} took part in the change.", "evidence": $"/waivers/{index}"} if {
@@ -135,7 +138,8 @@ _is_authorised(waiver) if {
 	people.engaged(person, clock.instant(waiver.approved_at))
 }
 
-# Whoever wrote, requested, reviewed or deployed the change took part in it.
+# Whoever wrote, requested, reviewed, merged, applied or deployed the change, or
+# reviewed it afterwards, took part in it.
 _participants contains id if some id, _ in authorship.authors
 
 _participants contains owner if some owner, _ in review.standing
@@ -144,4 +148,22 @@ _participants contains owner if some owner, _ in review.judged
 
 _participants contains id if some id in deployer.persons
 
-_participants contains people.member(input.finding.owner).id
+_participants contains people.person(authorship.system, account).id if some account in _acting_accounts
+
+_participants contains people.member(name).id if some name in _named
+
+_acting_accounts contains input.change.pull_request.merged_by
+
+_acting_accounts contains input.change.pull_request.enqueued_by
+
+_acting_accounts contains input.change.event.actor
+
+_named contains input.change.event.actor
+
+_named contains approval.by if some approval in input.change.issue.approvals
+
+_named contains input.change.retrospective_review.reviewer
+
+_named contains input.finding.owner
+
+_named contains input.finding.dismissed_by

@@ -21,6 +21,11 @@ _people(people) := dossier.put(_with({}), "/people", people)
 # alice with a second account, listed as one person.
 _erin_too := object.union(dossier.erin, {"accounts": {"github": ["erin", "erin-admin"], "directory": ["erin@acme.example"]}})
 
+_deployed_by_hand := json.patch(_with({}), [
+	{"op": "replace", "path": "/change/deployments/0/trigger", "value": "manual"},
+	{"op": "add", "path": "/change/deployments/0/user", "value": "alice@acme.example"},
+])
+
 test_counts[note] if {
 	some note, case in {
 		"exact subject": [_with({}), _control],
@@ -51,6 +56,20 @@ test_counts[note] if {
 	dossier.sound(found, case[0])
 }
 
+test_leaves_open_who_approved[note] if {
+	some note, case in {
+		"somebody unknown, directory unread": [_unread({"approved_by": "zoe"}), "unknown", "waiver.unresolved"],
+		"somebody unknown and late": [_unread({"approved_by": "zoe", "approved_at": "2026-11-10T11:01:01Z"}), "fail", "waiver.late"],
+		"somebody unknown and too long": [_unread({"approved_by": "zoe", "approved_at": "2026-11-01T00:00:00Z", "expires_at": "2027-01-30T00:00:01Z"}), "fail", "waiver.too_long"],
+		"the author, directory unread": [_unread({"approved_by": "alice"}), "fail", "waiver.self"],
+	}
+	found := _applied(case[0], _control, _moments)
+	found.status == case[1]
+	case[2] in found.reasons
+}
+
+_unread(changes) := dossier.unread(_with(changes), "iam")
+
 test_names_the_fault[note] if {
 	some note, case in {
 		"approved a second late": [_with({"approved_at": "2026-11-10T11:01:01Z"}), "waiver.late"],
@@ -64,6 +83,12 @@ test_names_the_fault[note] if {
 		"self-approved, no directory": [dossier.put(_with({"approved_by": "alice"}), "/people", []), "waiver.self"],
 		"approved by the reviewer": [_with({"approved_by": "bob"}), "waiver.self"],
 		"approved by the author for somebody": [_with({"requested_by": "bob", "approved_by": "alice"}), "waiver.self"],
+		"approved by whoever merged what somebody else deployed": [dossier.put(_deployed_by_hand, "/change/pull_request/merged_by", "erin"), "waiver.self"],
+		"approved by whoever enqueued what somebody else deployed": [dossier.put(_deployed_by_hand, "/change/pull_request/enqueued_by", "erin"), "waiver.self"],
+		"approved by the retrospective reviewer": [dossier.put(_with({}), "/change/retrospective_review", {"reviewer": "erin"}), "waiver.self"],
+		"approved by whoever applied it": [dossier.put(_with({}), "/change/event", {"actor": "erin", "requested_by": "bob"}), "waiver.self"],
+		"approved by who approved the request": [dossier.put(_with({}), "/change/issue", {"approvals": [{"by": "erin"}]}), "waiver.self"],
+		"approved by who dismissed the finding": [dossier.put(_with({}), "/finding", {"id": "GHSA-1", "dismissed_by": "erin"}), "waiver.self"],
 		"approver not in the directory": [_with({"approved_by": "zoe"}), "waiver.unauthorised"],
 		"approver has left": [dossier.put(_with({}), "/people/3/authorised", [{"from": "2024-01-08T00:00:00Z", "until": "2026-11-01T00:00:00Z"}]), "waiver.unauthorised"],
 		"approver was never authorised": [dossier.put(_with({}), "/people/3/authorised", []), "waiver.unauthorised"],
