@@ -3,6 +3,8 @@ package iam
 import (
 	"regexp"
 	"strings"
+
+	"github.com/changevouch/changevouch/engine"
 )
 
 // awsErrorAnswer reads the error body of the AWS JSON protocols.
@@ -63,5 +65,10 @@ func factOfPath(p string) (fact, repository string) {
 
 // emptyAnswer takes a list that was read and holds nothing: only its path says of what.
 func (b *builder) emptyAnswer() {
+	if owner := oktaPathOwner(b.path, "factors"); owner != "" { // nobody's second factor: he has none
+		b.holds("factors", owner, engine.HolderFact{
+			System: "okta", Holder: engine.Account{System: "okta", Account: owner, ID: owner}, MFA: ptr(false),
+		})
+	}
 	b.covered(factOfPath(b.path))
 }

@@ -340,11 +340,21 @@ func oktaOwner(n node) string {
 	return ""
 }
 
+// oktaPathOwner is the user below whom the API path has a list.
+func oktaPathOwner(path, list string) string {
+	if _, rest, ok := strings.Cut(path, "/users/"); ok {
+		if id, name, ok := strings.Cut(rest, "/"); ok && strings.HasPrefix(name, list) {
+			return id
+		}
+	}
+	return ""
+}
+
 // oktaRoles maps the admin roles of a user.
 func (b *builder) oktaRoles(items []node) {
 	for i, n := range items {
 		b.where = fmt.Sprintf("/%d", i)
-		owner := oktaOwner(n)
+		owner := cmp.Or(oktaOwner(n), oktaPathOwner(b.path, "roles"))
 		if owner == "" {
 			b.fault(b.where, errors.New("the role's assignee is not named: _links.assignee.href is absent"))
 			continue
