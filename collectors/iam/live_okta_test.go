@@ -1,0 +1,371 @@
+package iam_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/changevouch/changevouch/collectors"
+	"github.com/changevouch/changevouch/collectors/iam"
+	"github.com/changevouch/changevouch/engine"
+)
+
+const oktaToken = "00testtoken-of-a-reader"
+
+// organisation is a service that behaves like Okta's API.
+type organisation struct {
+	lock     sync.Mutex
+	now      time.Time
+	address  string
+	lists    map[string][]row
+	before   trouble
+	requests []string
+	page     int
+}
+
+func newOrganisation() *organisation {
+	o := &organisation{now: window.Until.Add(time.Hour), page: 3, lists: map[string][]row{}}
+	for i := range 7 {
+		id := fmt.Sprintf("00u%d", i)
+		o.lists["users"] = append(o.lists["users"], row{"id": id, "status": "ACTIVE", "created": "2026-01-01T00:00:00.000Z", "lastLogin": "2026-09-01T00:00:00.000Z",
+			"profile": row{"login": fmt.Sprintf("u%d@acme.example", i), "email": fmt.Sprintf("u%d@acme.example", i)}, "credentials": row{"password": row{"value": planted}, "recovery_question": row{"answer": planted}}})
+	}
+	o.lists["users/00u1/roles"] = []row{{"id": "ra1", "label": "Super Administrator", "type": "SUPER_ADMIN", "status": "ACTIVE", "created": "2026-01-01T00:00:00.000Z", "assignmentType": "USER"}}
+	o.lists["users/00u1/factors"] = []row{{"id": "f1", "factorType": "token:software:totp", "status": "ACTIVE", "_embedded": row{"activation": row{"sharedSecret": planted}}, "_links": row{"user": row{"href": "https://acme.okta.com/api/v1/users/00u1"}}}}
+	o.lists["users/00u2/roles"] = []row{{"id": "ra2", "label": "Read-only Administrator", "type": "READ_ONLY_ADMIN", "status": "ACTIVE", "created": "2026-01-01T00:00:00.000Z", "assignmentType": "USER"}}
+	o.lists["users/00u2/factors"] = []row{}
+	o.lists["iam/assignees/users"] = []row{{"id": "00u1"}, {"id": "00u2"}}
+	o.lists["api-tokens"] = []row{{"id": "00T1", "name": planted, "userId": "00u1", "tokenWindow": "P30D", "created": "2026-02-01T00:00:00.000Z"}}
+	for i := range 12 {
+		o.grant(fmt.Sprintf("grant-%02d", i), window.Since.Add(time.Duration(i)*40*time.Hour))
+	}
+	return o
+}
+
+func (o *organisation) grant(id string, at time.Time) {
+	o.lists["logs"] = append(o.lists["logs"], row{
+		"uuid": id, "published": at.UTC().Format("2006-01-02T15:04:05.000Z"), "eventType": "group.user_membership.add", "outcome": row{"result": "SUCCESS"},
+		"actor":        row{"id": "00u1", "type": "User", "alternateId": "u1@acme.example", "displayName": "U One"},
+		"target":       []row{{"id": "00g1", "type": "UserGroup", "displayName": "aws-admins"}, {"id": "00u3", "type": "User", "alternateId": "u3@acme.example"}},
+		"debugContext": row{"debugData": row{"url": "/x?token=" + planted}}, "transaction": row{"id": "tx-" + id, "type": "WEB"},
+	})
+}
+
+func (o *organisation) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	o.lock.Lock()
+	defer o.lock.Unlock()
+	o.requests = append(o.requests, r.Method+" "+r.URL.RequestURI())
+	w.Header().Set("Date", o.now.Format(http.TimeFormat))
+	w.Header().Set("Content-Type", "application/json")
+	list, known := o.lists[strings.TrimPrefix(r.URL.Path, "/api/v1/")]
+	switch {
+	case r.Method != http.MethodGet || r.Header.Get("Authorization") != "SSWS "+oktaToken || r.Header.Get("Accept") != "application/json" || !known:
+		http.Error(w, `{"errorCode":"E0000007","errorSummary":"test: no such request may be made"}`, http.StatusBadRequest)
+		return
+	case o.before != nil && o.before(w, r):
+		return
+	}
+	query := r.URL.Query()
+	var fit []row
+	for _, e := range list {
+		at := fmt.Sprint(e["published"])
+		if query.Get("since") == "" || at >= query.Get("since") && at < query.Get("until") {
+			fit = append(fit, e)
+		}
+	}
+	from, _ := strconv.Atoi(query.Get("after"))
+	limit, _ := strconv.Atoi(query.Get("limit"))
+	if limit == 0 {
+		limit = 100
+	}
+	to := min(from+min(limit, o.page), len(fit))
+	w.Header().Add("Link", `<`+o.address+r.URL.RequestURI()+`>; rel="self"`)
+	if to < len(fit) && query.Get("limit") != "1" {
+		query.Set("after", strconv.Itoa(to))
+		w.Header().Add("Link", `<`+o.address+r.URL.Path+"?"+query.Encode()+`>; rel="next"`)
+	}
+	var answer any = append([]row{}, fit[from:to]...)
+	if strings.HasSuffix(r.URL.Path, "assignees/users") {
+		answer = row{"value": answer}
+	}
+	if err := json.NewEncoder(w).Encode(answer); err != nil {
+		panic(err)
+	}
+}
+
+func okta(t testing.TB, o *organisation, change func(*collectors.Service)) *iam.Okta {
+	t.Helper()
+	server := httptest.NewServer(o)
+	t.Cleanup(server.Close)
+	o.address = server.URL
+	base, err := url.Parse(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	transport := &http.Transport{}
+	t.Cleanup(transport.CloseIdleConnections)
+	service := collectors.Service{Base: base, Transport: transport, Sleep: func(ctx context.Context, _ time.Duration) error { return ctx.Err() }}
+	if change != nil {
+		change(&service)
+	}
+	c, err := iam.NewOkta(oktaToken, service)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// sameHost makes the facts of two fake organisations comparable.
+func sameHost(c *iam.Okta, facts []string) []string {
+	host := strings.TrimPrefix(c.Name(), "okta/")
+	for i := range facts {
+		facts[i] = strings.ReplaceAll(facts[i], host, "acme.okta.com")
+	}
+	return facts
+}
+
+// lasting are facts without coverage, whose id depends on the host's name.
+func lasting(events []engine.Event) []engine.Event {
+	return slices.DeleteFunc(slices.Clone(events), func(e engine.Event) bool { return e.Type == "coverage.recorded" })
+}
+
+func TestOkta(t *testing.T) {
+	o := newOrganisation()
+	c := okta(t, o, nil)
+	events, err := collect(t, c, window, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if count(events, "access.changed") != 12 || count(events, "access.observed") != 7+2+2+1 {
+		t.Errorf("%d changes, %d holders", count(events, "access.changed"), count(events, "access.observed"))
+	}
+	got := windows(t, events)
+	if len(got) != 1 || got[0].Status != "complete" || got[0].System != "okta:"+strings.TrimPrefix(c.Name(), "okta/") || !got[0].To.Equal(window.Until) {
+		t.Errorf("coverage %s", engine.Facts(got))
+	}
+	without := 0
+	for _, e := range events {
+		var f engine.HolderFact
+		if e.Type == "access.observed" && e.Decode(&f) == nil && f.MFA != nil && !*f.MFA && f.Holder.ID == "00u2" {
+			without++
+		}
+	}
+	if without != 1 {
+		t.Error("an administrator without a second factor is not seen")
+	}
+}
+
+// TestOktaContract pins paths and parameters.
+func TestOktaContract(t *testing.T) {
+	o := newOrganisation()
+	o.page = 1000
+	if _, err := collect(t, okta(t, o, nil), window, t.TempDir()); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		"GET /api/v1/users?limit=1",
+		"GET /api/v1/users?limit=200",
+		"GET /api/v1/iam/assignees/users?limit=100",
+		"GET /api/v1/users/00u1/roles",
+		"GET /api/v1/users/00u1/factors",
+		"GET /api/v1/users/00u2/roles",
+		"GET /api/v1/users/00u2/factors",
+		"GET /api/v1/api-tokens?limit=200",
+		"GET /api/v1/logs?limit=1000&since=2026-08-20T00%3A00%3A00.000Z&sortOrder=ASCENDING&until=2026-08-27T00%3A00%3A00.000Z",
+		"GET /api/v1/logs?limit=1000&since=2026-08-27T00%3A00%3A00.000Z&sortOrder=ASCENDING&until=2026-09-03T00%3A00%3A00.000Z",
+		"GET /api/v1/logs?limit=1000&since=2026-09-03T00%3A00%3A00.000Z&sortOrder=ASCENDING&until=2026-09-10T00%3A00%3A00.000Z",
+		"GET /api/v1/logs?limit=1000&since=2026-09-10T00%3A00%3A00.000Z&sortOrder=ASCENDING&until=2026-09-10T06%3A00%3A00.000Z",
+	}
+	if diff := cmp.Diff(want, o.requests); diff != "" {
+		t.Errorf("requests differ (-want +got):\n%s", diff)
+	}
+}
+
+func TestOktaTrouble(t *testing.T) {
+	c := okta(t, newOrganisation(), nil)
+	events, err := collect(t, c, window, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := sameHost(c, facts(lasting(events)))
+	for name, trouble := range map[string]trouble{
+		"429 with X-Rate-Limit-Reset": func(w http.ResponseWriter, _ *http.Request) bool {
+			w.Header().Set("X-Rate-Limit-Remaining", "0")
+			w.Header().Set("X-Rate-Limit-Reset", strconv.FormatInt(window.Until.Add(time.Hour+33*time.Second).Unix(), 10))
+			w.WriteHeader(http.StatusTooManyRequests)
+			return true
+		},
+		"502": func(w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(502); return true },
+		"cut midway": func(w http.ResponseWriter, _ *http.Request) bool {
+			_, _ = io.WriteString(w, `[{"uuid":`)
+			w.(http.Flusher).Flush()
+			panic(http.ErrAbortHandler)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := newOrganisation()
+			n, slept := 0, time.Duration(0)
+			o.before = func(w http.ResponseWriter, r *http.Request) bool { n++; return n%4 == 0 && trouble(w, r) }
+			c := okta(t, o, func(s *collectors.Service) {
+				s.Sleep = func(ctx context.Context, d time.Duration) error { slept = max(slept, d); return ctx.Err() }
+			})
+			events, err := collect(t, c, window, t.TempDir())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(want, sameHost(c, facts(lasting(events)))); diff != "" {
+				t.Error(diff)
+			}
+			if strings.HasPrefix(name, "429") && (slept < 33*time.Second || slept > 40*time.Second) {
+				t.Errorf("waited %s, the limit ends in 33 s", slept)
+			}
+		})
+	}
+}
+
+func TestOktaRefusals(t *testing.T) {
+	for path, c := range map[string]struct {
+		status  int
+		missing []string
+		words   string
+	}{
+		"/api/v1/logs":                {403, []string{"access_events"}, "Read-only"},
+		"/api/v1/api-tokens":          {403, []string{"credentials"}, "API tokens"},
+		"/api/v1/iam/assignees/users": {404, []string{"permissions"}, "okta.iam.read"},
+		"/api/v1/users":               {401, nil, "not accepted"},
+	} {
+		t.Run(path, func(t *testing.T) {
+			o := newOrganisation()
+			o.before = func(w http.ResponseWriter, r *http.Request) bool {
+				if r.URL.Path != path {
+					return false
+				}
+				w.WriteHeader(c.status)
+				_, _ = io.WriteString(w, `{"errorCode":"E0000006","errorSummary":"`+planted+`"}`)
+				return true
+			}
+			events, err := collect(t, okta(t, o, nil), window, t.TempDir())
+			got := windows(t, events)
+			if len(got) != 1 || !strings.Contains(got[0].Reason, c.words) {
+				t.Fatalf("coverage %s", engine.Facts(got))
+			}
+			if c.missing == nil {
+				if err == nil || got[0].Status != "unavailable" {
+					t.Errorf("status %s, error %v", got[0].Status, err)
+				}
+				return
+			}
+			if err != nil || got[0].Status != "incomplete" || !slices.Equal(got[0].Missing, c.missing) {
+				t.Errorf("coverage %s, %v", engine.Facts(got), err)
+			}
+		})
+	}
+}
+
+// TestOktaElsewhere: the token goes nowhere else, whatever a Link header says.
+func TestOktaElsewhere(t *testing.T) {
+	reached := false
+	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached = true }))
+	defer other.Close()
+	o := newOrganisation()
+	o.before = func(w http.ResponseWriter, r *http.Request) bool {
+		if r.URL.Path == "/api/v1/logs" {
+			w.Header().Set("Link", `<`+other.URL+`/api/v1/logs>; rel="next"`)
+			_, _ = io.WriteString(w, `[]`)
+			return true
+		}
+		return false
+	}
+	if _, err := collect(t, okta(t, o, nil), window, t.TempDir()); err == nil || reached {
+		t.Errorf("followed to another host: %v", err)
+	}
+}
+
+func TestOktaLate(t *testing.T) {
+	o := newOrganisation()
+	dir := t.TempDir()
+	c := okta(t, o, nil)
+	if _, err := collect(t, c, window, dir); err != nil {
+		t.Fatal(err)
+	}
+	o.grant("late", window.Until.Add(-time.Hour))
+	later := window
+	later.Until = window.Until.Add(30 * time.Minute)
+	events, err := collect(t, c, later, dir)
+	if err != nil || count(events, "access.changed") != 13 {
+		t.Errorf("%d changes, %v", count(events, "access.changed"), err)
+	}
+}
+
+func TestOktaKilled(t *testing.T) {
+	o := newOrganisation()
+	c := okta(t, o, nil)
+	want, err := collect(t, c, window, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	requests := len(o.requests)
+	for seed := range uint64(50) {
+		dir := t.TempDir()
+		killed(t, seed, requests, func(each func()) {
+			o.before = func(http.ResponseWriter, *http.Request) bool { each(); return false }
+		}, func(ctx context.Context) error {
+			spool, err := collectors.OpenFolder(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer spool.Close()
+			_, err = collectors.Run(ctx, c, window, spool, nil)
+			return err
+		})
+		if diff := cmp.Diff(facts(want), facts(kept(t, dir))); diff != "" {
+			t.Fatalf("seed %d (-undisturbed +killed):\n%s", seed, diff)
+		}
+	}
+}
+
+func TestOktaSecrets(t *testing.T) {
+	o := newOrganisation()
+	dir := t.TempDir()
+	c := okta(t, o, nil)
+	if _, err := collect(t, c, window, dir); err != nil {
+		t.Fatal(err)
+	}
+	o.before = func(w http.ResponseWriter, _ *http.Request) bool {
+		w.WriteHeader(http.StatusTeapot)
+		_, _ = io.WriteString(w, planted)
+		return true
+	}
+	_, err := collect(t, c, window, t.TempDir())
+	if err == nil {
+		t.Fatal("no error")
+	}
+	secret(t, dir, err.Error())
+}
+
+func BenchmarkOkta(b *testing.B) {
+	text, err := os.ReadFile(filepath.Join(payloads, "okta", "system-log", "page-1.json"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	p := collectors.Payload{Path: "okta/logs.json", Bytes: text, ObservedAt: window.Until}
+	n := 0
+	for b.Loop() {
+		n += len(iam.Map(p).Events)
+	}
+	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "events/s")
+}
