@@ -27,6 +27,9 @@ func (s *Store) openPostgres(address string) error {
 	if config.RuntimeParams["application_name"] == "" {
 		config.RuntimeParams["application_name"] = "changevouch"
 	}
+	if config.RuntimeParams["lock_timeout"] == "" {
+		config.RuntimeParams["lock_timeout"] = "2000" // milliseconds; then we ask again
+	}
 	// A commit that is acknowledged before it is on disk would break our promise.
 	durable := stdlib.OptionAfterConnect(func(ctx context.Context, conn *pgx.Conn) error {
 		_, err := conn.Exec(ctx, "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'")
@@ -67,6 +70,8 @@ func (d postgresDialect) explain(err error) string {
 	var e *pgconn.PgError
 	if errors.As(err, &e) {
 		switch {
+		case e.Code == "55P03":
+			return "another process keeps the database locked"
 		case e.Code == "53100":
 			return "the database server has no space left, nothing was written"
 		case e.Code == "25006":

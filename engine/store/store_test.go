@@ -16,7 +16,7 @@ var server struct {
 }
 
 func TestMain(m *testing.M) {
-	code := m.Run()
+	code := storetest.Main(m)
 	if server.Server != nil {
 		if err := server.Close(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
