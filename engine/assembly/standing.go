@@ -173,7 +173,16 @@ func (a *assembler) alertDossiers() []engine.Dossier {
 // whose access was reviewed.
 func (a *assembler) accessReviewDossiers() []engine.Dossier {
 	holders, reviews := map[string]map[string]fact[engine.HolderFact]{}, map[string]*record{}
+	named := map[string]bool{} // system and id of accounts that some list names
 	for _, f := range a.holders {
+		if h := f.Data.Holder; h.ID != "" && h.Account != h.ID {
+			named[f.Data.System+" "+h.ID] = true
+		}
+	}
+	for _, f := range a.holders {
+		if h := f.Data.Holder; h.Account == h.ID && named[f.Data.System+" "+h.ID] {
+			continue // a list of roles or keys knows the id alone: the same holder
+		}
 		if holders[f.Data.System] == nil {
 			holders[f.Data.System] = map[string]fact[engine.HolderFact]{}
 		}
