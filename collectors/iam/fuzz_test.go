@@ -42,7 +42,7 @@ func short(b []byte) []byte {
 func FuzzMap(f *testing.F) {
 	for _, name := range []string{
 		"aws-cloudtrail/events/identity-center-and-network.json", "aws-cloudtrail/events/rule-tests-iam.json",
-		"aws-cloudtrail/events/aws-docs-examples.json", "aws-iam-snapshot/credential-report.csv",
+		"aws-cloudtrail/events/aws-docs-examples.json", "aws-iam-snapshot/credential-report.csv", "linked-scenario/access-review-export.csv",
 		"aws-iam-snapshot/account-authorization-details.json", "entra/graph-directoryaudits.json", "gcp-audit/entries-list.json",
 		"gcp-audit/cloudaudit.googleapis.com/activity/2024/01/01/000000_005959_S0.json", "github/audit-log/page-1.json",
 		"github/snapshot/graphql-members-with-role.json", "github/snapshot/rest-repo-collaborators.json", "github/webhooks/installation.created.json",

@@ -38,6 +38,8 @@ func Map(p collectors.Payload) collectors.Mapping {
 		b.json(body)
 	case isCredentialReport(body):
 		b.awsCredentialReport(body)
+	case isAccessReview(body):
+		b.accessReview(body)
 	default:
 		b.rec.Ignore("unknown text")
 	}
