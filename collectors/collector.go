@@ -28,7 +28,8 @@ type Window struct {
 }
 
 // Batch is what one step of a collection found. Step names it the same in every
-// run: a step that is read again replaces what it found before. Done and Total
+// run: a step that is read again replaces what it found before, so a name that
+// returns must never stand for less. Done and Total
 // count steps for a progress line; Total is zero while nobody knows it.
 type Batch struct {
 	Step        string

@@ -16,13 +16,9 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/changevouch/changevouch/collectors"
 	"github.com/changevouch/changevouch/collectors/git"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // The addresses below which servers answer; credentials go nowhere else.
 func TestConnectBaseURL(t *testing.T) {

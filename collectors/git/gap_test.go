@@ -282,7 +282,7 @@ func TestLiveGoesOn(t *testing.T) {
 	f.shop(8)
 	dir := t.TempDir()
 	f.clock = day(10)
-	collect(t, repository(t, f), collectors.Window{Since: day(0), Until: day(10)}, dir)
+	_, first := collect(t, repository(t, f), collectors.Window{Since: day(0), Until: day(10)}, dir)
 	f.addPull(20, day(12))
 	approved := f.lists[shop+"/pulls/408/reviews"][0]
 	approved["state"] = "DISMISSED"
@@ -303,13 +303,19 @@ func TestLiveGoesOn(t *testing.T) {
 	if c := coverageOf(t, s, "github"); !c.From.Equal(day(10).Add(-time.Hour)) || !c.To.Equal(day(15)) {
 		t.Errorf("covers %s to %s", c.From, c.To)
 	}
-	states := map[string]bool{}
+	states, kept := map[string]bool{}, map[string]bool{}
 	for _, e := range r.Events {
+		kept[e.ID] = true
 		if e.Type == "change.reviewed" && e.Subject.ID == "acme/shop#408" {
 			states[e.ID] = true
 		}
 	}
 	if !states["github:review:108"] || !states["github:review:108:dismissed"] {
 		t.Errorf("of the dismissed approval there is %v", states)
+	}
+	for _, e := range first.Events {
+		if !kept[e.ID] {
+			t.Errorf("the second run lost %s", e.ID)
+		}
 	}
 }

@@ -3,14 +3,19 @@ package git_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"os"
+	"os/exec"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
 
 	"github.com/changevouch/changevouch/collectors"
+	"github.com/changevouch/changevouch/collectors/git"
 )
 
 var errKilled = errors.New("killed")
@@ -114,5 +119,98 @@ func (f *fake) many() {
 	for i := range 230 {
 		f.addIssue(5000+i, day(2))
 		f.push(object{"id": 20000 + i, "before": sum("side", i), "after": sum("side", i+1), "ref": "refs/heads/side", "timestamp": at(day(3)), "activity_type": "push", "actor": person("ann")})
+	}
+}
+
+// child, in the environment of this test's own program, makes it collect from the
+// server at that address into the folder after it, and end.
+const child = "VOUCH_TEST_COLLECT"
+
+func TestMain(m *testing.M) {
+	if where := os.Getenv(child); where != "" {
+		os.Exit(collectAsChild(where))
+	}
+	goleak.VerifyTestMain(m)
+}
+
+func collectAsChild(where string) int {
+	address, dir, _ := strings.Cut(where, " ")
+	g, err := git.Connect(git.Options{BaseURL: address, Token: fakeToken})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	c, err := g.Repository("acme/shop")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	folder, err := collectors.OpenFolder(dir)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer folder.Close()
+	if _, err := collectors.Run(context.Background(), c, march, folder, nil); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
+}
+
+// The same with a process of its own, and a kill that it cannot catch.
+func TestLiveSurvivesKilledProcesses(t *testing.T) {
+	f := newFake(t)
+	f.shop(5)
+	_, want := collect(t, repository(t, f), march, t.TempDir())
+	requests := len(f.asked)
+	dir := t.TempDir()
+	random := rand.New(rand.NewPCG(3, 5))
+	killed := 0
+	for killed < 6 {
+		cmd := exec.CommandContext(t.Context(), os.Args[0])
+		cmd.Env = append(os.Environ(), child+"="+f.server.URL+" "+dir)
+		var said strings.Builder
+		cmd.Stderr = &said
+		deadly := make(chan struct{}, 1)
+		f.lock.Lock()
+		last := len(f.asked) + 1 + random.IntN(requests/3)
+		f.trouble = func(_ http.ResponseWriter, _ *http.Request, n int) bool {
+			if n == last {
+				deadly <- struct{}{}
+			}
+			return false
+		}
+		f.lock.Unlock()
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		ended := make(chan error, 1)
+		go func() { ended <- cmd.Wait() }()
+		var err error
+		select {
+		case <-deadly:
+			if err := cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+				t.Fatal(err)
+			}
+			err = <-ended
+			killed++
+		case err = <-ended:
+		}
+		if err == nil {
+			compareFolders(t, dir, ndjson(t, want.Events))
+			dir = t.TempDir()
+			continue
+		}
+		if _, ok := errors.AsType[*exec.ExitError](err); !ok || said.Len() > 0 {
+			t.Fatalf("error %v: %s", err, said.String())
+		}
+	}
+	f.lock.Lock()
+	f.trouble = nil
+	f.lock.Unlock()
+	_, got := collect(t, repository(t, f), march, dir)
+	if diff := cmp.Diff(strings.Split(ndjson(t, want.Events), "\n"), strings.Split(ndjson(t, got.Events), "\n")); diff != "" {
+		t.Errorf("after %d killed processes it ends in other events:\n%s", killed, diff)
 	}
 }

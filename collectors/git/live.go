@@ -253,7 +253,8 @@ func (l *live) bypasses(ctx context.Context, w collectors.Window, position strin
 // branch which commits and pull requests that brought.
 func (l *live) activityStage(ctx context.Context, w collectors.Window, position string, commit func(collectors.Step) error) error {
 	first := l.path("activity?per_page=100")
-	for ref := firstOf(position, first); ref != done; {
+	ref, after, _ := strings.Cut(firstOf(position, first), " ")
+	for ; ref != done; after = "" {
 		a, err := l.get(ctx, ref)
 		if err != nil {
 			return err
@@ -266,21 +267,25 @@ func (l *live) activityStage(ctx context.Context, w collectors.Window, position 
 		if err != nil {
 			return err
 		}
-		step := collectors.Step{Position: firstOf(a.next, done), Batch: collectors.Batch{Step: firstOf(movementsName(moves), "none")}}
-		l.addWindow(&step, l.mapper, a)
-		for _, m := range moves {
+		next := firstOf(a.next, done)
+		read := indexOf(moves, after)
+		for i, m := range moves {
 			if m.Timestamp.Before(w.Since) {
-				step.Position = done
+				next = done
+			} else if i <= read {
 				continue
-			}
-			if err := l.movement(ctx, &step, m); err != nil {
-				return err
+			} else if branch, _ := branchOf(m.Ref); branch == l.about.DefaultBranch && isCommit(m.After) {
+				if err := l.movement(ctx, m, ref+" "+m.name(), commit); err != nil {
+					return err
+				}
 			}
 		}
-		if err := commit(step); err != nil {
+		page := collectors.Step{Position: next, Batch: collectors.Batch{Step: pageName(moves)}}
+		l.addWindow(&page, l.mapper, a)
+		if err := commit(page); err != nil {
 			return err
 		}
-		ref = step.Position
+		ref = next
 	}
 	return nil
 }
@@ -294,23 +299,28 @@ type movement struct {
 	Kind      string `json:"activity_type"`
 }
 
-// movementsName is the same for the same page, wherever it stands in the list.
-func movementsName(moves []movement) string {
-	if len(moves) == 0 {
-		return ""
+func (m movement) name() string { return string(m.ID) }
+
+// indexOf finds the record after which a page goes on, -1 for the whole of it.
+func indexOf[T interface{ name() string }](page []T, name string) int {
+	return slices.IndexFunc(page, func(one T) bool { return one.name() == name })
+}
+
+// pageName is the same for the same page, wherever it stands in the list.
+func pageName[T interface{ name() string }](page []T) string {
+	if len(page) == 0 {
+		return "page/none"
 	}
-	return string(moves[0].ID) + "-" + string(moves[len(moves)-1].ID)
+	return "page/" + page[0].name() + "-" + page[len(page)-1].name()
 }
 
 // movement reads what a movement of the default branch brought. Pushes are asked
 // about commit by commit: none of them need have a pull request.
-func (l *live) movement(ctx context.Context, step *collectors.Step, m movement) error {
-	if branch, _ := branchOf(m.Ref); branch != l.about.DefaultBranch || !isCommit(m.After) {
-		return nil
-	}
+func (l *live) movement(ctx context.Context, m movement, position string, commit func(collectors.Step) error) error {
+	step := collectors.Step{Position: position, Batch: collectors.Batch{Step: m.name()}}
 	commits := []string{m.After}
 	if isCommit(m.Before) {
-		a, err := l.take(ctx, step, l.mapper, l.path("compare/%s...%s", m.Before, m.After))
+		a, err := l.take(ctx, &step, l.mapper, l.path("compare/%s...%s", m.Before, m.After))
 		if err != nil {
 			return err
 		}
@@ -329,11 +339,14 @@ func (l *live) movement(ctx context.Context, step *collectors.Step, m movement) 
 		}
 	}
 	for _, c := range commits {
-		if err := l.takeAll(ctx, step, l.mapper, l.path("commits/%s/pulls?per_page=100", c)); err != nil {
+		if err := l.takeAll(ctx, &step, l.mapper, l.path("commits/%s/pulls?per_page=100", c)); err != nil {
 			return err
 		}
 	}
-	return l.checks(ctx, step, m.After)
+	if err := l.checks(ctx, &step, m.After); err != nil {
+		return err
+	}
+	return commit(step)
 }
 
 // isCommit tells full ids from the zeros of a branch that began or ended.

@@ -3,8 +3,10 @@ package git
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,7 +24,8 @@ var runAddress = regexp.MustCompile(`/actions/runs/(\d+)(?:/|$)`)
 // deployments reads deployments newest first, each with its statuses, and who
 // approved the runs behind them.
 func (l *live) deployments(ctx context.Context, w collectors.Window, position string, commit func(collectors.Step) error) error {
-	for ref := firstOf(position, l.path("deployments?per_page=100")); ref != done; {
+	ref, after, _ := strings.Cut(firstOf(position, l.path("deployments?per_page=100")), " ")
+	for ; ref != done; after = "" {
 		a, err := l.get(ctx, ref)
 		if err != nil {
 			return err
@@ -31,55 +34,67 @@ func (l *live) deployments(ctx context.Context, w collectors.Window, position st
 		if err != nil {
 			return err
 		}
-		step := collectors.Step{Position: firstOf(a.next, done), Batch: collectors.Batch{Step: "none"}}
-		if len(list) > 0 {
-			step.Step = string(list[0].ID) + "-" + string(list[len(list)-1].ID)
-		}
-		l.addWindow(&step, l.mapper, a)
-		runs := map[string]bool{}
-		for _, d := range list {
+		next := firstOf(a.next, done)
+		read := indexOf(list, after)
+		for i, d := range list {
 			if d.CreatedAt.Before(w.Since.Add(-waiting)) {
-				step.Position = done
-				break
-			}
-			if err := l.statuses(ctx, &step, d, runs); err != nil {
+				next = done
+			} else if i <= read {
+				continue
+			} else if err := l.oneDeployment(ctx, d, w, ref+" "+d.name(), commit); err != nil {
 				return err
 			}
 		}
-		if err := commit(step); err != nil {
+		page := collectors.Step{Position: next, Batch: collectors.Batch{Step: pageName(list)}}
+		l.addWindow(&page, l.mapper, a)
+		if err := commit(page); err != nil {
 			return err
 		}
-		ref = step.Position
+		ref = next
 	}
 	return nil
 }
 
-func (l *live) statuses(ctx context.Context, step *collectors.Step, d deployment, runs map[string]bool) error {
+func (d deployment) name() string { return string(d.ID) }
+
+// oneDeployment reads the statuses of a deployment, and the approvals of the runs
+// that they name, unless nothing happened to it since the window began. The API
+// gives approvals no time: what was seen first must not be replaced by less.
+func (l *live) oneDeployment(ctx context.Context, d deployment, w collectors.Window, position string, commit func(collectors.Step) error) error {
 	id, err := strconv.ParseInt(string(d.ID), 10, 64)
 	if err != nil {
 		return fmt.Errorf("deployment id %q is no number", d.ID)
 	}
-	var found []string
-	_, err = l.each(ctx, l.path("deployments/%d/statuses?per_page=100", id), func(a answer) (bool, error) {
-		l.add(step, l.mapper, a)
+	step := collectors.Step{Position: position}
+	last := d.CreatedAt.Time
+	runs := map[string]bool{}
+	a, err := l.each(ctx, l.path("deployments/%d/statuses?per_page=100", id), func(a answer) (bool, error) {
+		l.add(&step, l.mapper, a)
 		list, err := elements[struct {
-			Log    string `json:"log_url"`
-			Target string `json:"target_url"`
+			Log       string `json:"log_url"`
+			Target    string `json:"target_url"`
+			CreatedAt when   `json:"created_at"`
 		}](a, "")
 		for _, s := range list {
-			if m := runAddress.FindStringSubmatch(firstOf(s.Log, s.Target)); m != nil && !runs[m[1]] {
+			if s.CreatedAt.After(last) {
+				last = s.CreatedAt.Time
+			}
+			if m := runAddress.FindStringSubmatch(firstOf(s.Log, s.Target)); m != nil {
 				runs[m[1]] = true
-				found = append(found, m[1])
 			}
 		}
 		return true, err
 	})
-	for _, run := range found {
-		if err == nil {
-			_, err = l.take(ctx, step, l.mapper, l.path("actions/runs/%s/approvals", run))
+	if err != nil || last.Before(w.Since) && !a.refused() {
+		return err
+	}
+	for _, run := range slices.Sorted(maps.Keys(runs)) {
+		if _, err := l.take(ctx, &step, l.mapper, l.path("actions/runs/%s/approvals", run)); err != nil {
+			return err
 		}
 	}
-	return err
+	step.Step = d.name() + "/" + stamp(last)
+	return commit(step)
 }
 
 // issues reads the issues that were updated since the window began.
@@ -119,7 +134,7 @@ func (l *live) updated(ctx context.Context, w collectors.Window, position, list 
 		if err != nil {
 			return err
 		}
-		step := collectors.Step{Position: done, Batch: collectors.Batch{Step: since + " " + strconv.Itoa(page)}}
+		step := collectors.Step{Position: done, Batch: collectors.Batch{Step: since + " " + strconv.Itoa(page) + "/" + stamp(w.Until)}}
 		if a.next != "" && len(items) > 0 {
 			page++
 			if at := stamp(items[len(items)-1].UpdatedAt.Time); at > since {
