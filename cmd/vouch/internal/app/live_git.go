@@ -27,7 +27,16 @@ func (g GitHub) Collectors(ctx context.Context, s Surroundings) ([]collectors.Co
 		return nil, errors.New("a GitHub App needs both its id and its private key file")
 	}
 	var all []collectors.Collector
-	seen := map[string]bool{}
+	servers, seen := map[string]*git.GitHub{}, map[string]bool{}
+	connect := func(owner string) (*git.GitHub, error) {
+		owner = strings.ToLower(owner)
+		if servers[owner] != nil {
+			return servers[owner], nil
+		}
+		server, err := g.connect(s, owner)
+		servers[owner] = server
+		return server, err
+	}
 	repository := func(server *git.GitHub, name string) error {
 		if seen[strings.ToLower(name)] {
 			return nil
@@ -39,7 +48,7 @@ func (g GitHub) Collectors(ctx context.Context, s Surroundings) ([]collectors.Co
 	}
 	for _, name := range g.Repositories {
 		owner, _, _ := strings.Cut(name, "/")
-		server, err := g.connect(s, owner)
+		server, err := connect(owner)
 		if err == nil {
 			err = repository(server, name)
 		}
@@ -48,7 +57,7 @@ func (g GitHub) Collectors(ctx context.Context, s Surroundings) ([]collectors.Co
 		}
 	}
 	for _, org := range g.Organizations {
-		server, err := g.connect(s, org)
+		server, err := connect(org)
 		if err != nil {
 			return nil, err
 		}
