@@ -29,7 +29,7 @@ func (s *Store) provider(db *sql.DB) (*goose.Provider, error) {
 	if s.dialect.name() == "sqlite" {
 		return goose.NewProvider(goose.DialectSQLite3, db, folder)
 	}
-	locker, err := lock.NewPostgresSessionLocker()
+	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 60))
 	if err != nil {
 		return nil, err
 	}

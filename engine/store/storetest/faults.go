@@ -41,8 +41,8 @@ func testKill(t *testing.T, d Database) {
 	next, empty := 0, 0
 	for i := range kills(t) {
 		w := start(t, address, path, next, 1000)
-		// From before the first commit until some commits later, in uneven steps.
-		ids, fault := w.killAfter(t, time.Duration(i*7919%10007)*time.Microsecond)
+		// In the first commit or one of the next, in uneven steps.
+		ids, fault := w.kill(t, i%4, time.Duration(i*7919%4999)*time.Microsecond)
 		if fault != "" {
 			t.Fatalf("kill %d: the writer failed by itself: %s", i, fault)
 		}
@@ -53,7 +53,7 @@ func testKill(t *testing.T, d Database) {
 		// begins with it.
 		next += len(ids)
 	}
-	if len(acknowledged) < 50 || empty == 0 {
+	if len(acknowledged) < kills(t) || empty == 0 {
 		t.Errorf("%d decisions were acknowledged, %d times none: the moments were not random", len(acknowledged), empty)
 	}
 	s := Open(t, address, store.Options{Key: key})

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -78,22 +79,19 @@ type writer struct {
 	lines   *bufio.Scanner
 }
 
-// start starts a writer. With a user, it runs as that user.
-func start(t *testing.T, address, key string, from, count int, more ...string) *writer {
+// start starts a writer.
+func start(t testing.TB, address, key string, from, count int, conditions ...Condition) *writer {
 	t.Helper()
 	program, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return startProgram(t, program, nil, append(more, envAddress+"="+address, envKey+"="+key, envFrom+"="+fmt.Sprint(from), envCount+"="+fmt.Sprint(count)))
-}
-
-func startProgram(t *testing.T, program string, as *syscall.Credential, env []string) *writer {
-	t.Helper()
 	w := &writer{process: exec.Command(program)} //nolint:noctx // it is killed, or ends
-	w.process.Env = append(os.Environ(), env...)
-	w.process.SysProcAttr = &syscall.SysProcAttr{Credential: as}
+	w.process.Env = append(os.Environ(), envAddress+"="+address, envKey+"="+key, envFrom+"="+fmt.Sprint(from), envCount+"="+fmt.Sprint(count))
 	w.process.Stderr = os.Stderr
+	for _, condition := range conditions {
+		condition(t, w.process)
+	}
 	out, err := w.process.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -104,6 +102,58 @@ func startProgram(t *testing.T, program string, as *syscall.Credential, env []st
 	}
 	t.Cleanup(func() { _ = w.process.Process.Kill() })
 	return w
+}
+
+// Condition is a hardship for a writer.
+type Condition func(t testing.TB, process *exec.Cmd)
+
+// Limit makes every write of the process beyond so many bytes of a file fail.
+func Limit(bytes int) Condition {
+	return func(_ testing.TB, process *exec.Cmd) {
+		process.Env = append(process.Env, envLimit+"="+fmt.Sprint(bytes))
+	}
+}
+
+// Powerless makes the process obey permissions, which root does not. It has a key
+// of its own to read.
+func Powerless() Condition {
+	return func(t testing.TB, process *exec.Cmd) {
+		t.Helper()
+		if os.Getuid() != 0 {
+			return
+		}
+		// The program lies in a folder of root's.
+		program, err := os.ReadFile(process.Path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		folder := t.TempDir()
+		process.Path = filepath.Join(folder, "writer")
+		if err := os.Chmod(filepath.Dir(folder), 0o711); err != nil { //nolint:gosec // the folder of all its temporary folders
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(process.Path, program, 0o755); err != nil { //nolint:gosec // nobody runs it
+			t.Fatal(err)
+		}
+		process.Dir = "/"
+		process.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+		for _, variable := range process.Env {
+			if path, ok := strings.CutPrefix(variable, envKey+"="); ok {
+				if err := os.Chown(path, nobody, nobody); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+}
+
+const nobody = 65534
+
+// Write lets another process write up to a thousand made-up decisions, and returns
+// what was acknowledged and with which error it ended.
+func Write(t testing.TB, address, key string, conditions ...Condition) (acknowledged []string, fault string) {
+	t.Helper()
+	return start(t, address, key, 0, 1000, conditions...).finish()
 }
 
 // finish waits for the end, and returns what was acknowledged and the error that
@@ -122,15 +172,19 @@ func (w *writer) finish() (acknowledged []string, fault string) {
 	return acknowledged, fault
 }
 
-// killAfter kills the writer, without a chance to clean up, some time after it
-// began to write.
-func (w *writer) killAfter(t *testing.T, pause time.Duration) (acknowledged []string, fault string) {
+// kill kills the writer, without a chance to clean up, some time after it
+// acknowledged some decisions.
+func (w *writer) kill(t *testing.T, after int, pause time.Duration) (acknowledged []string, fault string) {
 	t.Helper()
 	if !w.lines.Scan() || w.lines.Text() != "ready" {
 		_, fault := w.finish()
 		t.Fatalf("the writer did not begin: %s %s", w.lines.Text(), fault)
 	}
+	for len(acknowledged) < after && w.lines.Scan() {
+		acknowledged = append(acknowledged, strings.TrimPrefix(w.lines.Text(), "ack "))
+	}
 	timer := time.AfterFunc(pause, func() { _ = w.process.Process.Kill() })
 	defer timer.Stop()
-	return w.finish()
+	more, fault := w.finish()
+	return append(acknowledged, more...), fault
 }
