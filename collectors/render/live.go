@@ -374,11 +374,6 @@ func (t *tour) service(ctx context.Context, id string, w collectors.Window, part
 		}
 		return parts.Take(collectors.Mapping{}, gap(fact, path, refused)...)
 	}
-	// What was last touched in the window, not what was created in it: a deploy of
-	// before may have ended since.
-	if err := read("deploys", "deploys", url.Values{"updatedAfter": {w.Since.Format(time.RFC3339Nano)}}); err != nil {
-		return err
-	}
 	for from := w.Since; from.Before(w.Until); from = from.Add(stretch) {
 		to := from.Add(stretch)
 		if to.After(w.Until) {
@@ -387,6 +382,11 @@ func (t *tour) service(ctx context.Context, id string, w collectors.Window, part
 		if err := read("events", "events", between(from, to, url.Values{})); err != nil {
 			return err
 		}
+	}
+	// What was last touched in the window, not what was created in it: a deploy of
+	// before may have ended since.
+	if err := read("deploys", "deploys", url.Values{"updatedAfter": {w.Since.Format(time.RFC3339Nano)}}); err != nil {
+		return err
 	}
 	if err := read("jobs", "jobs", url.Values{"createdAfter": {w.Since.Format(time.RFC3339Nano)}, "createdBefore": {w.Until.Format(time.RFC3339Nano)}}); err != nil {
 		return err
@@ -400,44 +400,41 @@ func (t *tour) service(ctx context.Context, id string, w collectors.Window, part
 }
 
 // reach notices that the events of a service do not go back as far as its
-// deploys: how long Render keeps events is not documented.
+// deploys: how long Render keeps events is not documented. Events come first.
 type reach struct {
-	created map[string]time.Time // deploys of the window
-	started map[string]bool
+	oldest time.Time // deploy_started
+	lost   int       // deploys well before that
+	last   time.Time // of them
 }
 
 func (r *reach) take(events []engine.Event, w collectors.Window) {
-	if r.created == nil {
-		r.created, r.started = map[string]time.Time{}, map[string]bool{}
-	}
 	for _, e := range events {
 		var f engine.DeploymentFact
 		switch e.Type {
 		case "deployment.started":
-			r.started[e.Subject.ID] = true
+			if r.oldest.IsZero() || e.OccurredAt.Before(r.oldest) {
+				r.oldest = e.OccurredAt
+			}
 		case "deployment.observed":
-			if e.Decode(&f) == nil && f.CreatedAt != nil && f.CreatedAt.After(w.Since) && f.CreatedAt.Before(w.Until) &&
-				!slices.Contains([]string{"created", "queued", "canceled"}, f.Status) {
-				r.created[e.Subject.ID] = *f.CreatedAt
+			if e.Decode(&f) != nil || f.CreatedAt == nil || f.CreatedAt.Before(w.Since) || f.CreatedAt.After(w.Until.Add(-settling)) ||
+				slices.Contains([]string{"created", "queued", "canceled"}, f.Status) {
+				continue
+			}
+			if r.oldest.IsZero() || f.CreatedAt.Add(overlap).Before(r.oldest) {
+				r.lost++
+				if f.CreatedAt.After(r.last) {
+					r.last = *f.CreatedAt
+				}
 			}
 		}
 	}
 }
 
 func (r *reach) gap(service string) string {
-	lost, last := 0, time.Time{}
-	for id, at := range r.created {
-		if !r.started[id] {
-			lost++
-			if at.After(last) {
-				last = at
-			}
-		}
-	}
-	if lost == 0 {
+	if r.lost == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%d deploys of %s, the last of %s, have no deploy_started event: Render no longer tells who started them", lost, service, last.UTC().Format(time.RFC3339))
+	return fmt.Sprintf("%d deploys of %s, the last of %s, have no deploy_started event: Render no longer tells who started them", r.lost, service, r.last.UTC().Format(time.RFC3339))
 }
 
 // blueprints reads the syncs of each Blueprint, to the end: they cannot be asked
