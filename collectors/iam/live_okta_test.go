@@ -313,28 +313,33 @@ func TestOktaLate(t *testing.T) {
 
 func TestOktaKilled(t *testing.T) {
 	o := newOrganisation()
-	c := okta(t, o, nil)
-	want, err := collect(t, c, window, t.TempDir())
+	undisturbed := okta(t, o, nil)
+	want, err := collect(t, undisturbed, window, t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
 	requests := len(o.requests)
 	for seed := range uint64(50) {
-		dir := t.TempDir()
-		killed(t, seed, requests, func(each func()) {
-			o.before = func(http.ResponseWriter, *http.Request) bool { each(); return false }
-		}, func(ctx context.Context) error {
-			spool, err := collectors.OpenFolder(dir)
-			if err != nil {
-				t.Fatal(err)
+		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			o := newOrganisation()
+			c := okta(t, o, nil)
+			killed(t, seed, requests, func(each func()) {
+				o.before = func(http.ResponseWriter, *http.Request) bool { each(); return false }
+			}, func(ctx context.Context) error {
+				spool, err := collectors.OpenFolder(dir)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer spool.Close()
+				_, err = collectors.Run(ctx, c, window, spool, nil)
+				return err
+			})
+			if diff := cmp.Diff(sameHost(undisturbed, facts(lasting(want))), sameHost(c, facts(lasting(kept(t, dir))))); diff != "" {
+				t.Fatalf("(-undisturbed +killed):\n%s", diff)
 			}
-			defer spool.Close()
-			_, err = collectors.Run(ctx, c, window, spool, nil)
-			return err
 		})
-		if diff := cmp.Diff(facts(want), facts(kept(t, dir))); diff != "" {
-			t.Fatalf("seed %d (-undisturbed +killed):\n%s", seed, diff)
-		}
 	}
 }
 

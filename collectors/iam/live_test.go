@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -529,23 +530,27 @@ func TestAWSKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	requests := len(a.requests)
-	c := connect(t, a)
 	for seed := range uint64(50) {
-		dir := t.TempDir()
-		killed(t, seed, requests, func(each func()) {
-			a.before = func(http.ResponseWriter, *http.Request) bool { each(); return false }
-		}, func(ctx context.Context) error {
-			spool, err := collectors.OpenFolder(dir)
-			if err != nil {
-				t.Fatal(err)
+		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
+			t.Parallel()
+			a := newAccount()
+			c := connect(t, a)
+			dir := t.TempDir()
+			killed(t, seed, requests, func(each func()) {
+				a.before = func(http.ResponseWriter, *http.Request) bool { each(); return false }
+			}, func(ctx context.Context) error {
+				spool, err := collectors.OpenFolder(dir)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer spool.Close()
+				_, err = collectors.Run(ctx, c, window, spool, nil)
+				return err
+			})
+			if diff := cmp.Diff(facts(want), facts(kept(t, dir))); diff != "" {
+				t.Fatalf("(-undisturbed +killed):\n%s", diff)
 			}
-			defer spool.Close()
-			_, err = collectors.Run(ctx, c, window, spool, nil)
-			return err
 		})
-		if diff := cmp.Diff(facts(want), facts(kept(t, dir))); diff != "" {
-			t.Fatalf("seed %d (-undisturbed +killed):\n%s", seed, diff)
-		}
 	}
 }
 

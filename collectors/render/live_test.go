@@ -460,45 +460,47 @@ func TestKilled(t *testing.T) {
 	}
 	requests := len(s.requests)
 	for seed := range uint64(50) {
-		random := rand.New(rand.NewPCG(seed, 7))
-		dir := t.TempDir()
-		for killed := true; killed; {
-			killed = false
-			ctx, kill := context.WithCancel(t.Context())
-			left := random.IntN(requests) + 1
-			end := func() {
-				if left--; left == 0 {
-					killed = true
-					kill()
+		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
+			t.Parallel()
+			s := newWorkspace()
+			random := rand.New(rand.NewPCG(seed, 7))
+			dir := t.TempDir()
+			for killed := true; killed; {
+				ctx, kill := context.WithCancel(t.Context())
+				left := random.IntN(requests) + 1
+				end := func() {
+					if left--; left == 0 {
+						kill()
+					}
+				}
+				s.before = func(http.ResponseWriter, *http.Request) bool {
+					if seed%2 == 0 {
+						end()
+					}
+					return false
+				}
+				spool, err := collectors.OpenFolder(dir)
+				if err != nil {
+					t.Fatal(err)
+				}
+				_, err = collectors.Run(ctx, live(t, s, nil), window, spool, func(collectors.Batch) {
+					if seed%2 == 1 {
+						end()
+					}
+				})
+				kill()
+				killed = err != nil
+				if err != nil && !errors.Is(err, context.Canceled) {
+					t.Fatal(err)
+				}
+				if err := spool.Close(); err != nil {
+					t.Fatal(err)
 				}
 			}
-			s.before = func(http.ResponseWriter, *http.Request) bool {
-				if seed%2 == 0 {
-					end()
-				}
-				return false
+			if diff := cmp.Diff(facts(want), facts(kept(t, dir))); diff != "" {
+				t.Fatalf("(-undisturbed +killed):\n%s", diff)
 			}
-			spool, err := collectors.OpenFolder(dir)
-			if err != nil {
-				t.Fatal(err)
-			}
-			_, err = collectors.Run(ctx, live(t, s, nil), window, spool, func(collectors.Batch) {
-				if seed%2 == 1 {
-					end()
-				}
-			})
-			kill()
-			killed = err != nil
-			if err != nil && !errors.Is(err, context.Canceled) {
-				t.Fatal(err)
-			}
-			if err := spool.Close(); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if diff := cmp.Diff(facts(want), facts(kept(t, dir))); diff != "" {
-			t.Fatalf("seed %d (-undisturbed +killed):\n%s", seed, diff)
-		}
+		})
 	}
 }
 
