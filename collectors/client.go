@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -49,9 +48,8 @@ type Service struct {
 // have GetBody; all requests must be safe to repeat.
 func NewClient(s Service) *http.Client {
 	if s.Transport == nil {
-		t := http.DefaultTransport.(*http.Transport).Clone()
-		t.TLSHandshakeTimeout, t.ResponseHeaderTimeout = 15*time.Second, maxAttempt
-		s.Transport = t
+		// Each attempt has a time limit of its own.
+		s.Transport = &http.Transport{Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, IdleConnTimeout: longPause}
 	}
 	if s.Sleep == nil {
 		s.Sleep = sleep
@@ -124,16 +122,8 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		case attempts == maxAttempts:
 			return resp, nil
 		default:
-			pause = min(firstPause<<(attempts-1), longPause)
-			pause += rand.N(pause/4 + 1) // #nosec G404 -- so that many do not come back at once
-			what := ""
-			if err != nil {
-				what = "cannot be reached: " + err.Error()
-			} else {
-				what = "answered " + resp.Status
-				pause = max(pause, min(retryAfter(resp), maxWait))
-			}
-			t.service.Notice(fmt.Sprintf("%s %s: trying again in %s", host, what, pause.Round(time.Second)))
+			pause = max(min(firstPause<<(attempts-1), longPause), min(retryAfter(resp), maxWait))
+			t.service.Notice(fmt.Sprintf("%s %s: trying again in %s", host, failure(resp, err), pause))
 			attempts++
 		}
 		if err := t.service.Sleep(ctx, pause); err != nil {
@@ -193,6 +183,13 @@ func (t *transport) attempt(original *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
+func failure(r *http.Response, err error) string {
+	if err != nil {
+		return "cannot be reached: " + err.Error()
+	}
+	return "answered " + r.Status
+}
+
 func falters(status int) bool {
 	switch status {
 	case http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
@@ -229,11 +226,14 @@ func secondary(r *http.Response) bool {
 
 // retryAfter reads seconds or a date (RFC 9110, 10.2.3).
 func retryAfter(r *http.Response) time.Duration {
+	if r == nil {
+		return 0
+	}
 	value := r.Header.Get("Retry-After")
 	if n, err := strconv.Atoi(value); err == nil && n > 0 {
 		return time.Duration(n) * time.Second
 	}
-	if at, err := http.ParseTime(value); err == nil {
+	if at, err := http.ParseTime(value); err == nil && !ServerTime(r).IsZero() {
 		return max(at.Sub(ServerTime(r)), time.Second)
 	}
 	return 0
@@ -244,7 +244,7 @@ func retryAfter(r *http.Response) time.Duration {
 func reset(r *http.Response) time.Duration {
 	n, err := strconv.ParseInt(first(r.Header, "X-RateLimit-Reset", "RateLimit-Reset", "X-Rate-Limit-Reset"), 10, 64)
 	switch {
-	case err != nil || n < 0:
+	case err != nil || n < 0 || n > 1e9 && ServerTime(r).IsZero():
 		return 0
 	case n > 1e9:
 		return max(time.Unix(n, 0).Sub(ServerTime(r)), 0) + time.Second
@@ -262,11 +262,12 @@ func first(h http.Header, names ...string) string {
 	return ""
 }
 
-// ServerTime is when an answer was given, by the clock of the server; by ours
-// where it does not say.
+// ServerTime is when an answer was given, by the clock of the server; zero where
+// it does not say.
 func ServerTime(r *http.Response) time.Time {
-	if at, err := http.ParseTime(r.Header.Get("Date")); err == nil {
-		return at.UTC()
+	at, err := http.ParseTime(r.Header.Get("Date"))
+	if err != nil {
+		return time.Time{}
 	}
-	return time.Now().UTC()
+	return at.UTC()
 }

@@ -19,19 +19,20 @@ const (
 type answers struct {
 	lock  sync.Mutex
 	room  int
-	byKey map[string]*list.Element // of *answer
-	used  *list.List               // the last used in front
+	byKey map[string]*answer
+	used  *list.List // of *answer, the last used in front
 }
 
 type answer struct {
 	key    string
+	place  *list.Element
 	etag   string
 	header http.Header
 	body   []byte
 }
 
 func newAnswers(room int) *answers {
-	return &answers{room: room, byKey: map[string]*list.Element{}, used: list.New()}
+	return &answers{room: room, byKey: map[string]*answer{}, used: list.New()}
 }
 
 func keyOf(r *http.Request) string {
@@ -45,14 +46,13 @@ func keyOf(r *http.Request) string {
 func (a *answers) ask(r *http.Request) (answer, bool) {
 	a.lock.Lock()
 	defer a.lock.Unlock()
-	e, ok := a.byKey[keyOf(r)]
+	found, ok := a.byKey[keyOf(r)]
 	if !ok || r.Header.Get("If-None-Match") != "" {
 		return answer{}, false
 	}
-	a.used.MoveToFront(e)
-	found := *e.Value.(*answer)
+	a.used.MoveToFront(found.place)
 	r.Header.Set("If-None-Match", found.etag)
-	return found, true
+	return *found, true
 }
 
 // keep remembers the answer to a request, if it can be revalidated.
@@ -63,18 +63,23 @@ func (a *answers) keep(r *http.Request, resp *http.Response, body []byte) {
 	}
 	a.lock.Lock()
 	defer a.lock.Unlock()
-	a.drop(a.byKey[key])
-	a.byKey[key] = a.used.PushFront(&answer{key: key, etag: etag, header: resp.Header.Clone(), body: body})
+	if old := a.byKey[key]; old != nil {
+		a.drop(old)
+	}
+	one := &answer{key: key, etag: etag, header: resp.Header.Clone(), body: body}
+	one.place = a.used.PushFront(one)
+	a.byKey[key] = one
 	for a.room -= len(body); a.room < 0; {
-		a.drop(a.used.Back())
+		oldest, ok := a.used.Back().Value.(*answer)
+		if !ok {
+			return
+		}
+		a.drop(oldest)
 	}
 }
 
-func (a *answers) drop(e *list.Element) {
-	if e == nil {
-		return
-	}
-	found := a.used.Remove(e).(*answer)
-	delete(a.byKey, found.key)
-	a.room += len(found.body)
+func (a *answers) drop(one *answer) {
+	a.used.Remove(one.place)
+	delete(a.byKey, one.key)
+	a.room += len(one.body)
 }

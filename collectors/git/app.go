@@ -27,7 +27,7 @@ type App struct {
 	ID    string // app id or client id
 	Key   *rsa.PrivateKey
 	Owner string           // organisation or user
-	Now   func() time.Time // nil is the clock
+	Now   func() time.Time // the clock
 }
 
 // ParseKey reads the private key file of a GitHub App: PEM, PKCS #1 or #8.
@@ -55,11 +55,7 @@ const earlier = 5 * time.Minute
 // authorize signs requests with the installation's token, and gets one when
 // there is none or it is about to end. Safe for concurrent use.
 func (a *App) authorize(s collectors.Service) func(*http.Request) error {
-	now := a.Now
-	if now == nil {
-		now = time.Now
-	}
-	base := s.Base
+	now, base := a.Now, s.Base
 	s.Authorize = func(r *http.Request) error {
 		signed, err := a.jwt(now())
 		if err != nil {

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -129,9 +130,7 @@ func (f *fake) list(w http.ResponseWriter, r *http.Request, p string, list []obj
 	to := min(from+size, len(list))
 	if to < len(list) {
 		next := url.Values{}
-		for k, v := range q {
-			next[k] = v
-		}
+		maps.Copy(next, q)
 		if cursor {
 			next.Set("after", "c"+strconv.Itoa(page+1))
 		} else {
@@ -225,9 +224,7 @@ func (f *fake) shop(n int) {
 	f.single[repo+"/rulesets/9"] = ruleset
 	f.lists[repo+"/rulesets/9/history"] = []object{{"version_id": 2, "updated_at": at(day(3))}, {"version_id": 1, "updated_at": at(day(-30))}, {"version_id": 0, "updated_at": at(day(-300))}}
 	weak := object{}
-	for k, v := range ruleset {
-		weak[k] = v
-	}
+	maps.Copy(weak, ruleset)
 	weak["rules"] = []object{}
 	f.single[repo+"/rulesets/9/history/2"] = object{"version_id": 2, "updated_at": at(day(3)), "actor": object{"id": 3000, "type": "User"}, "state": ruleset}
 	f.single[repo+"/rulesets/9/history/1"] = object{"version_id": 1, "updated_at": at(day(-30)), "state": weak}
@@ -235,9 +232,7 @@ func (f *fake) shop(n int) {
 	suite := object{"id": 70, "actor_id": 3000, "actor_name": "ann", "before_sha": sum("merge", 0), "after_sha": sum("direct", 1), "ref": "refs/heads/main", "pushed_at": at(day(2)), "result": "bypass"}
 	f.lists[repo+"/rulesets/rule-suites"] = []object{suite}
 	detail := object{"rule_evaluations": []object{{"result": "fail", "enforcement": "active", "rule_type": "pull_request"}}}
-	for k, v := range suite {
-		detail[k] = v
-	}
+	maps.Copy(detail, suite)
 	f.single[repo+"/rulesets/rule-suites/70"] = detail
 	f.lists[repo+"/dependabot/alerts"] = []object{{"number": 1, "state": "open", "created_at": at(day(-100)), "updated_at": at(day(-100)), "dependency": object{"package": object{"name": "left-pad"}}, "security_advisory": object{"ghsa_id": "GHSA-x", "severity": "high"}}}
 	f.lists[repo+"/code-scanning/alerts"] = []object{}
@@ -263,9 +258,7 @@ func (f *fake) addPull(i int, updated time.Time) {
 		"url": fmt.Sprintf("https://api.github.com/repos/acme/shop/pulls/%d", number)}
 	f.lists[repo+"/pulls"] = append(f.lists[repo+"/pulls"], pr)
 	full := object{"merged": true, "merged_by": person("bob"), "commits": 1, "changed_files": 1}
-	for k, v := range pr {
-		full[k] = v
-	}
+	maps.Copy(full, pr)
 	path := func(format string, args ...any) string { return repo + "/" + fmt.Sprintf(format, args...) }
 	f.single[path("pulls/%d", number)] = full
 	f.lists[path("pulls/%d/reviews", number)] = []object{{"id": 100 + i, "user": person("bob"), "state": "APPROVED", "commit_id": head, "submitted_at": at(created.Add(time.Hour))}}

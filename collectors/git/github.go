@@ -186,7 +186,7 @@ func refusalBody(body []byte, r *http.Response) []byte {
 
 // following is the next page of a list (RFC 8288), as get takes it.
 func (g *GitHub) following(r *http.Response) (string, error) {
-	for _, link := range strings.Split(strings.Join(r.Header.Values("Link"), ","), ",") {
+	for link := range strings.SplitSeq(strings.Join(r.Header.Values("Link"), ","), ",") {
 		address, params, ok := strings.Cut(link, ";")
 		if !ok || !strings.Contains(params, `rel="next"`) {
 			continue

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/changevouch/changevouch/collectors"
 	"github.com/changevouch/changevouch/collectors/git"
@@ -91,7 +92,7 @@ func (g GitHub) connect(s Surroundings, owner string) (*git.GitHub, error) {
 		if err != nil {
 			return nil, fmt.Errorf("key of GitHub App %s: %s: %w", g.AppID, g.AppKey, err)
 		}
-		o.App = &git.App{ID: g.AppID, Key: key, Owner: owner}
+		o.App = &git.App{ID: g.AppID, Key: key, Owner: owner, Now: time.Now}
 		return git.Connect(o)
 	}
 	secret, err := token(s, g.TokenFile, "VOUCH_GITHUB_TOKEN", "GITHUB_TOKEN")
