@@ -16,12 +16,12 @@ BUILDVCS := $(if $(filter devel,$(VERSION)),false,true)
 # The pages of the built-in policies, with messages of these dossiers.
 HANDBOOK := --bundle rego --out rego --examples testdata/cases,cmd/vouch/testdata/acme/dossiers
 
-STAGES := build test/rego lint/rego lint/go test/go
+STAGES := build test/rego lint/rego lint/go lint/sql test/go
 
-.PHONY: help build test bench fmt lint docs demo test/rego test/go lint/rego lint/go
+.PHONY: help build test bench fmt lint docs generate demo test/rego test/go lint/rego lint/go lint/sql
 
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build bin/vouch
 	@[ -x bin/vouch ] || echo 'Building bin/vouch; the first time this takes minutes.' >&2
@@ -44,7 +44,10 @@ fmt: build ## format Go and Rego
 	bin/vouch policy fmt rego
 
 lint: ## lint Go and Rego
-	@tools/stage build lint/rego lint/go
+	@tools/stage build lint/rego lint/go lint/sql
+
+generate: .cache/bin/sqlc ## write the Go code of the journal's queries again
+	@.cache/bin/sqlc generate -f engine/store/sqlc.yaml
 
 docs: build ## write the pages of the policy in rego/ again
 	@bin/vouch policy docs $(HANDBOOK)
@@ -58,7 +61,8 @@ test/rego: build
 
 # Tests of the Go packages, the command line scripts and the commands of the README.
 test/go: .cache/bin/gotestsum
-	@race=-race; cgo=1
+	@tools/postgres
+	race=-race; cgo=1
 	if ! tools/compiler; then
 		[ -z "$${CI:-}" ] || exit 1
 		echo 'Going on without the race detector.'; race=; cgo=0
@@ -78,10 +82,15 @@ lint/go: .cache/bin/golangci-lint
 	@.cache/bin/golangci-lint run ./...
 	go vet tools/bench/*.go
 
+# Whether the Go code of the journal's queries says what they do.
+lint/sql: .cache/bin/sqlc
+	@.cache/bin/sqlc diff -f engine/store/sqlc.yaml || { echo 'To write it again: make generate' >&2; exit 1; }
+
 # The build tools, at the versions of tools/go.mod. Built once and kept.
 TOOL_PACKAGES := \
 	github.com/golangci/golangci-lint/v2/cmd/golangci-lint \
 	github.com/open-policy-agent/regal \
+	github.com/sqlc-dev/sqlc/cmd/sqlc \
 	golang.org/x/perf/cmd/benchstat \
 	gotest.tools/gotestsum
 

@@ -42,7 +42,8 @@ const controls = 24
 func Judged(judge engine.Judge, n, evaluation, revision int) store.Judgement {
 	repository := fmt.Sprintf("acme/repo%d", n%20)
 	id := fmt.Sprintf("%s#%d", repository, n)
-	at := Epoch.Add(time.Duration(n)*time.Minute + time.Duration(evaluation)*24*time.Hour)
+	written := Epoch.Add(time.Duration(n) * time.Minute)
+	at := written.Add(time.Duration(evaluation) * 24 * time.Hour)
 	author, reviewer := persons[n%len(persons)], persons[(n/10+n+1)%len(persons)]
 	dossier := map[string]any{
 		"schema": engine.DossierSchema, "evaluated_at": at.Format(time.RFC3339), "subject": map[string]any{"type": "change", "id": id},
@@ -53,7 +54,7 @@ func Judged(judge engine.Judge, n, evaluation, revision int) store.Judgement {
 			"pull_request": map[string]any{
 				"number": n, "title": fmt.Sprintf("Speed up the %s, part %d of its renewal", services[n%len(services)], n), "author": author,
 				"head_sha": hash("head", n), "merge_commit_sha": hash("merge", n), "commits": []any{
-					map[string]any{"sha": hash("head", n), "author": author, "at": at.Add(-time.Hour).Format(time.RFC3339)},
+					map[string]any{"sha": hash("head", n), "author": author, "at": written.Add(-time.Hour).Format(time.RFC3339)},
 				},
 			},
 			"files": []any{map[string]any{"path": fmt.Sprintf("internal/part%d/file.go", revision), "status": "modified", "patch": "@@ -1 +1 @@\n-" + hash("old", n) + "\n+" + hash("new", n)}},
@@ -66,7 +67,7 @@ func Judged(judge engine.Judge, n, evaluation, revision int) store.Judgement {
 	if err != nil {
 		panic(err)
 	}
-	outcome := outcomes[(n/7+n+evaluation)%len(outcomes)]
+	outcome := outcomes[(n/7+n+max(evaluation, 0))%len(outcomes)]
 	d := engine.Decision{
 		Schema: engine.DecisionSchema, Subject: engine.Subject{Type: "change", ID: id}, EvaluatedAt: at.Format(time.RFC3339), Outcome: outcome,
 		Classification: engine.Classification{Type: []string{"normal", "standard", "emergency"}[n%3], Scopes: []string{"application_code"}, Reasons: []string{"it touches application code"}},

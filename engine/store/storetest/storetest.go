@@ -5,6 +5,7 @@ package storetest
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"path/filepath"
 	"testing"
@@ -27,6 +28,13 @@ type Database interface {
 
 // Run tests a kind of database; backups also go to another kind.
 func Run(t *testing.T, d, other Database) {
+	t.Run("Opening", func(t *testing.T) { testOpening(t, d) })
+	t.Run("Migration", func(t *testing.T) { testMigration(t, d) })
+	t.Run("NewerSchema", func(t *testing.T) { testNewerSchema(t, d) })
+	t.Run("Rotation", func(t *testing.T) { testRotation(t, d) })
+	t.Run("Proofs", func(t *testing.T) { testProofs(t, d) })
+	t.Run("Judges", func(t *testing.T) { testJournalOf(t, d) })
+	t.Run("Due", func(t *testing.T) { testDue(t, d) })
 	t.Run("Append", func(t *testing.T) { testAppend(t, d) })
 	t.Run("Events", func(t *testing.T) { testEvents(t, d) })
 	t.Run("Questions", func(t *testing.T) { testQuestions(t, d) })
@@ -67,6 +75,16 @@ func Key(t testing.TB) *ledger.Key {
 		t.Fatal(err)
 	}
 	return key
+}
+
+// encode writes a proof file.
+func encode(t *testing.T, proof any) []byte {
+	t.Helper()
+	text, err := json.Marshal(proof)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
 }
 
 // journal opens the journal of the made-up judge.
