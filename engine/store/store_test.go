@@ -17,6 +17,10 @@ var server struct {
 
 func TestMain(m *testing.M) {
 	code := storetest.Main(m)
+	if err := closeLarge(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
 	if server.Server != nil {
 		if err := server.Close(); err != nil {
 			fmt.Fprintln(os.Stderr, err)

@@ -170,6 +170,21 @@ func (s *Server) Copy(t testing.TB, address string) string {
 	return s.create(t, " TEMPLATE "+u.Path[1:])
 }
 
+// Lasting is Fresh, for as long as the server runs.
+func (s *Server) Lasting(t testing.TB) string {
+	t.Helper()
+	name := fmt.Sprintf("lasting%d", s.count.Add(1))
+	db, err := sql.Open("pgx", s.URL("postgres"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.ExecContext(context.Background(), "CREATE DATABASE "+name); err != nil {
+		t.Fatal(err)
+	}
+	return s.URL(name)
+}
+
 func (s *Server) create(t testing.TB, template string) string {
 	t.Helper()
 	name := fmt.Sprintf("t%d", s.count.Add(1))
