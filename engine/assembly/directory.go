@@ -61,6 +61,16 @@ type Documentation struct {
 // ParseDirectory reads a directory from YAML or JSON and checks it: its schema,
 // and that no account belongs to two persons. The error names every place.
 func ParseDirectory(text []byte) (Directory, error) {
+	dir, err := DecodeDirectory(text)
+	if err != nil {
+		return dir, err
+	}
+	return dir, dir.check()
+}
+
+// DecodeDirectory reads a directory and checks its schema alone, for those who list
+// all that is wrong with it.
+func DecodeDirectory(text []byte) (Directory, error) {
 	doc, faults := schemas.ParseYAML(text)
 	if len(faults) == 0 {
 		faults = doc.Validate(schemas.Directory)
@@ -80,8 +90,24 @@ func ParseDirectory(text []byte) (Directory, error) {
 	if err := json.Unmarshal(raw, &dir); err != nil {
 		return Directory{}, fmt.Errorf("directory: %w", err)
 	}
-	return dir, dir.check()
+	return dir, nil
 }
+
+// Resolver tells who is behind accounts, as dossiers see it.
+type Resolver struct{ roster roster }
+
+// Resolver resolves by this directory.
+func (d Directory) Resolver() Resolver { return Resolver{newRoster(d)} }
+
+// Person is the id of the person behind an account: by its immutable id, then by
+// its name, then by its e-mail. Platforms are found, too. "" is nobody.
+func (r Resolver) Person(a engine.Account) string { return r.roster.find(a) }
+
+// Named is the id of the person whom a record names by id or by any account.
+func (r Resolver) Named(name string) string { return r.roster.named(name) }
+
+// Tool reports whether an e-mail is one under which tools sign: it is nobody's.
+func (r Resolver) Tool(mail string) bool { return r.roster.isTool(mail) }
 
 // check refuses a directory in which an account or an id names two persons: it
 // could launder an approval of one's own work.

@@ -40,6 +40,14 @@ var ErrFaults = errors.New("the input is wrong")
 // with any there are no events, but ErrFaults.
 func ReadEvents(ctx context.Context, docs *Documents, fault func(string)) ([]engine.Event, error) {
 	var events []engine.Event
+	if err := eachEvent(ctx, docs, fault, func(e engine.Event) { events = append(events, e) }); err != nil {
+		return nil, err
+	}
+	return events, nil
+}
+
+// eachEvent is ReadEvents for those who need one event at a time.
+func eachEvent(ctx context.Context, docs *Documents, fault func(string), take func(engine.Event)) error {
 	faults := 0
 	for doc := range docs.All(ctx) {
 		found := docs.faults(doc)
@@ -55,15 +63,15 @@ func ReadEvents(ctx context.Context, docs *Documents, fault func(string)) ([]eng
 			faults++
 			continue
 		}
-		events = append(events, event)
+		take(event)
 	}
 	if err := ctx.Err(); err != nil {
-		return nil, err
+		return err
 	}
 	if faults > 0 {
-		return nil, ErrFaults
+		return ErrFaults
 	}
-	return events, nil
+	return nil
 }
 
 // Assemble builds the dossiers of all subjects at an instant. It takes from the

@@ -62,7 +62,7 @@ is written; with --force the rest is.`,
 				sys.tell("exists: %s", path)
 			}
 			if len(kept) > 0 && !force {
-				return fmt.Errorf("%s already: nothing was written; --force writes the rest and leaves what exists as it is", thereAre(len(kept), "file exists", "files exist"))
+				return fmt.Errorf("%s already: nothing was written; --force writes the rest and leaves what exists as it is", counted(len(kept), "file exists", "files exist"))
 			}
 			if len(written) == 0 {
 				sys.tell("all of it exists: nothing was written")
@@ -74,11 +74,4 @@ is written; with --force the rest is.`,
 	}
 	cmd.Flags().BoolVar(&force, "force", false, "write what is missing, although other files exist; those stay as they are")
 	return cmd
-}
-
-func thereAre(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
 }

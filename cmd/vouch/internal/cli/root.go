@@ -59,6 +59,8 @@ Exit codes: 0 compliant · 1 error, nothing was decided · 2 non-compliant ·
 		newEvalCommand(sys),
 		newCollectCommand(sys),
 		newAssembleCommand(sys),
+		newSourcesCommand(sys),
+		newDirectoryCommand(sys),
 		newPolicyCommand(sys),
 		newDemoCommand(sys),
 		newVersionCommand(sys),
