@@ -96,8 +96,11 @@ func ConnectAWS(ctx context.Context, config sdk.Config, o AWSOptions) (*AWS, err
 	if err != nil {
 		return nil, fmt.Errorf("aws: the credentials open no account: %w", plain(err))
 	}
-	a.account = sdk.ToString(out.Account)
-	a.now = serverTime(out.ResultMetadata)
+	at, dated := awsmiddleware.GetServerTime(out.ResultMetadata)
+	if a.account = sdk.ToString(out.Account); a.account == "" || !dated {
+		return nil, errors.New("aws: GetCallerIdentity answered without account or Date: is this the address of AWS?")
+	}
+	a.now = at.UTC().Truncate(time.Second)
 	return a, nil
 }
 
@@ -167,12 +170,12 @@ func (a *AWS) payload(name string, v any, at time.Time) (collectors.Payload, err
 	return collectors.Payload{Path: "aws/" + a.account + "/" + name, Bytes: b, ObservedAt: at, MediaType: "application/json", Trust: engine.TrustAPIRead}, nil
 }
 
-func serverTime(m middleware.Metadata) time.Time {
-	at, ok := awsmiddleware.GetServerTime(m)
-	if !ok || at.IsZero() {
-		at = time.Now()
+// serverTime is when an answer was given, by the clock of AWS.
+func (a *AWS) serverTime(m middleware.Metadata) time.Time {
+	if at, ok := awsmiddleware.GetServerTime(m); ok {
+		return at.UTC().Truncate(time.Second)
 	}
-	return at.UTC().Truncate(time.Second)
+	return a.now
 }
 
 // plain is an error of AWS without the request's particulars.
@@ -257,7 +260,7 @@ func (a *AWS) credentialReport(ctx context.Context, parts *collectors.Parts) err
 		return refused(err)
 	}
 	m := Map(collectors.Payload{
-		Path: "aws/" + a.account + "/credential-report.csv", Bytes: out.Content, ObservedAt: serverTime(out.ResultMetadata), MediaType: "text/csv", Trust: engine.TrustAPIRead,
+		Path: "aws/" + a.account + "/credential-report.csv", Bytes: out.Content, ObservedAt: a.serverTime(out.ResultMetadata), MediaType: "text/csv", Trust: engine.TrustAPIRead,
 	})
 	for i := range m.Events { // a report is up to four hours old
 		if e := &m.Events[i]; e.Type == "access.observed" && out.GeneratedTime != nil {
@@ -286,7 +289,7 @@ func (a *AWS) authorizationDetails(ctx context.Context, parts *collectors.Parts)
 		if err != nil {
 			return fmt.Errorf("aws: authorization details: %w", plain(err))
 		}
-		at = serverTime(out.ResultMetadata)
+		at = a.serverTime(out.ResultMetadata)
 		all.UserDetailList = append(all.UserDetailList, out.UserDetailList...)
 		all.GroupDetailList = append(all.GroupDetailList, out.GroupDetailList...)
 		all.RoleDetailList = append(all.RoleDetailList, out.RoleDetailList...)
@@ -352,7 +355,7 @@ type lookup struct {
 	*AWS
 	region string
 	client *cloudtrail.Client
-	asked  time.Time
+	asked  bool
 }
 
 // read reads a stretch: as it comes where that is little, by name where it is not.
@@ -381,12 +384,12 @@ func (l *lookup) ask(ctx context.Context, w collectors.Window, about *types.Look
 	}
 	tokens := map[string]bool{}
 	for page := 1; ; page++ {
-		if pause := trailPace - time.Since(l.asked); !l.asked.IsZero() && pause > 0 {
-			if err := l.sleep(ctx, pause); err != nil {
+		if l.asked {
+			if err := l.sleep(ctx, trailPace); err != nil {
 				return false, err
 			}
 		}
-		l.asked = time.Now()
+		l.asked = true
 		out, err := l.client.LookupEvents(ctx, in)
 		if err != nil {
 			if _, refused := refusedCode(err); refused && ctx.Err() == nil {
@@ -394,7 +397,7 @@ func (l *lookup) ask(ctx context.Context, w collectors.Window, about *types.Look
 			}
 			return false, fmt.Errorf("aws: LookupEvents in %s: %w", l.region, plain(err))
 		}
-		p, err := l.payload(l.region+"/lookup-events.json", records(out.Events), serverTime(out.ResultMetadata))
+		p, err := l.payload(l.region+"/lookup-events.json", records(out.Events), l.serverTime(out.ResultMetadata))
 		if err != nil {
 			return false, err
 		}

@@ -11,6 +11,7 @@ import (
 	sdk "github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 
 	"github.com/changevouch/changevouch/collectors"
 )
@@ -23,9 +24,7 @@ const awsAttempt = 90 * time.Second
 func patient(config sdk.Config, notice func(string)) sdk.Config {
 	config = config.Copy()
 	if config.HTTPClient == nil {
-		t := http.DefaultTransport.(*http.Transport).Clone()
-		t.TLSHandshakeTimeout = 15 * time.Second
-		config.HTTPClient = &http.Client{Transport: t, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+		config.HTTPClient = awshttp.NewBuildableClient()
 	}
 	config.HTTPClient = wholeAnswers{config.HTTPClient}
 	standard := config.Retryer

@@ -109,7 +109,7 @@ func TestDifferences(t *testing.T) {
 				}
 				var f engine.ConfigFact
 				var a engine.AccessFact
-				text := ""
+				var text string
 				if e.Type == "access.changed" {
 					if err := e.Decode(&a); err != nil {
 						t.Fatal(err)
