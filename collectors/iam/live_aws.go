@@ -328,7 +328,9 @@ func (a *AWS) trail(ctx context.Context, w collectors.Window, position string, c
 				clients[region] = &lookup{AWS: a, region: region, client: cloudtrail.NewFromConfig(a.config, func(o *cloudtrail.Options) { o.Region = region })}
 			}
 			stamp := from.UTC().Format(time.RFC3339Nano)
-			parts := collectors.NewParts(region+"/"+stamp, position, commit)
+			// Named by its whole window: a later run with another one may find less,
+			// and must not replace it.
+			parts := collectors.NewParts(region+"/"+stamp+"/"+to.UTC().Format(time.RFC3339Nano), position, commit)
 			if err := clients[region].read(ctx, collectors.Window{Since: from, Until: to}, parts); err != nil {
 				return err
 			}

@@ -233,7 +233,9 @@ func (o *Okta) log(ctx context.Context, w collectors.Window, position string, co
 		if to.After(w.Until) {
 			to = w.Until
 		}
-		parts := collectors.NewParts(from.UTC().Format(time.RFC3339Nano), position, commit)
+		// Named by its whole window: a later run with another one may find less, and
+		// must not replace it.
+		parts := collectors.NewParts(from.UTC().Format(time.RFC3339Nano)+"/"+to.UTC().Format(time.RFC3339Nano), position, commit)
 		query := url.Values{
 			"since": {from.UTC().Format("2006-01-02T15:04:05.000Z")}, "until": {to.UTC().Format("2006-01-02T15:04:05.000Z")},
 			"sortOrder": {"ASCENDING"}, "limit": {"1000"},

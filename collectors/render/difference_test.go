@@ -136,3 +136,30 @@ func TestDifferences(t *testing.T) {
 		})
 	}
 }
+
+// TestNothingForgotten: what an earlier reading of the same day told stays, though
+// the service no longer tells it.
+func TestNothingForgotten(t *testing.T) {
+	s := newWorkspace()
+	dir := t.TempDir()
+	l := live(t, s, nil)
+	if _, err := collect(t, l, window, dir); err != nil {
+		t.Fatal(err)
+	}
+	one := fmt.Sprintf("srv-%020d", 1)
+	s.lists["services/"+one+"/custom-domains"] = []row{}
+	s.lists["env-groups"][0]["updatedAt"] = "2026-09-10T06:30:00Z"
+	s.lists["services/"+one+"/events"] = []row{} // as if Render kept no events
+	s.now = s.now.Add(time.Hour)
+	w := window
+	w.Until = s.now
+	events, err := collect(t, l, w, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []string{"render:custom_domain:cdm-1:created", "render:env_group:evg-1:2026-08-20T00:00:00Z", "render:env_group:evg-1:2026-09-10T06:30:00Z", "render:evt-sdep-1-000"} {
+		if !slices.ContainsFunc(events, func(e engine.Event) bool { return e.ID == id }) {
+			t.Errorf("%s is forgotten", id)
+		}
+	}
+}

@@ -3,6 +3,8 @@ package render
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -224,26 +226,42 @@ func (t *tour) snapshot(ctx context.Context, _ collectors.Window, position strin
 	return nil
 }
 
-// read reads one list whole into the snapshot.
+// read reads one list whole into the snapshot. Of lists that tell lasting events
+// too, every other reading is kept: the step is named by what was read.
 func (t *tour) read(ctx context.Context, now *snapshot, l listing, position string, commit func(collectors.Step) error) error {
-	var parts *collectors.Parts
+	var read []collectors.Mapping
+	day, what := "", sha256.New()
 	refused, err := t.Client.list(ctx, l.path, l.query, pageSize, func(p collectors.Payload) error {
-		if parts == nil {
-			parts = collectors.NewParts(l.name+"/"+p.ObservedAt.Format(time.DateOnly), position, commit)
-		}
+		day = p.ObservedAt.Format(time.DateOnly)
+		what.Write(p.Bytes)
 		now.take(l.name, p)
-		var gaps []collectors.Gap
-		if l.name == "env_groups" && len(now.Lists[l.name]) >= pageSize {
-			gaps = append(gaps, collectors.Gap{Source: "render", Fact: l.fact, Reason: fmt.Sprintf("Render lists %d environment groups and no more: those beyond were not seen", pageSize)})
-		}
-		return parts.Take(Map(p), gaps...)
+		read = append(read, Map(p))
+		return nil
 	})
 	if err != nil {
 		return err
 	}
 	if refused != nil {
+		day = refused.At.Format(time.DateOnly) + "/refused"
+	}
+	name := l.name + "/" + day
+	if kind := listKind(l.name); refused == nil && (kind == "env_groups" || kind == "custom_domains") {
+		name = l.name + "/" + hex.EncodeToString(what.Sum(nil)[:8])
+	}
+	parts := collectors.NewParts(name, position, commit)
+	for _, m := range read {
+		if err := parts.Take(m); err != nil {
+			return err
+		}
+	}
+	if l.name == "env_groups" && len(now.Lists[l.name]) >= pageSize {
+		cut := collectors.Gap{Source: "render", Fact: l.fact, Reason: fmt.Sprintf("Render lists %d environment groups and no more: those beyond were not seen", pageSize)}
+		if err := parts.Take(collectors.Mapping{}, cut); err != nil {
+			return err
+		}
+	}
+	if refused != nil {
 		now.unread(l.name)
-		parts = collectors.NewParts(l.name+"/"+refused.At.Format(time.DateOnly), position, commit)
 		if err := parts.Take(collectors.Mapping{}, gap(l.fact, l.path, refused)...); err != nil {
 			return err
 		}
@@ -304,7 +322,7 @@ func (t *tour) audit(ctx context.Context, w collectors.Window, position string, 
 			if to.After(w.Until) {
 				to = w.Until
 			}
-			parts := collectors.NewParts(log+"/"+from.Format(time.RFC3339Nano), position, commit)
+			parts := collectors.NewParts(log+"/"+named(from, to), position, commit)
 			refused, err := t.Client.list(ctx, log+"/audit-logs", between(from, to, url.Values{"direction": {"forward"}}), auditPageSize, func(p collectors.Payload) error {
 				return parts.TakeWindow(Map(p), "audit_log", "render", "iam")
 			})
@@ -330,6 +348,12 @@ func (t *tour) audit(ctx context.Context, w collectors.Window, position string, 
 	return nil
 }
 
+// named names a step by its window: a later run with another one may find less,
+// and must not replace it.
+func named(from, to time.Time) string {
+	return from.UTC().Format(time.RFC3339Nano) + "/" + to.UTC().Format(time.RFC3339Nano)
+}
+
 // between adds the explicit times, without which Render tells the last hour only.
 func between(from, to time.Time, query url.Values) url.Values {
 	query.Set("startTime", from.UTC().Format(time.RFC3339Nano))
@@ -352,7 +376,7 @@ func (t *tour) services(ctx context.Context, w collectors.Window, position strin
 			one.Done, one.Total = i+1, len(all)
 			return commit(one)
 		}
-		if err := t.service(ctx, s.id, w, collectors.NewParts(s.id+"/"+w.Since.Format(time.RFC3339Nano), position, step)); err != nil {
+		if err := t.service(ctx, s.id, w, collectors.NewParts(s.id+"/"+named(w.Since, w.Until), position, step)); err != nil {
 			return err
 		}
 		position = s.id
@@ -445,7 +469,7 @@ func (t *tour) blueprints(ctx context.Context, w collectors.Window, position str
 			continue
 		}
 		path := "blueprints/" + id + "/syncs"
-		parts := collectors.NewParts(id+"/"+w.Since.Format(time.RFC3339Nano), position, commit)
+		parts := collectors.NewParts(id+"/"+named(w.Since, w.Until), position, commit)
 		refused, err := t.Client.list(ctx, path, nil, pageSize, func(p collectors.Payload) error {
 			return parts.TakeWindow(Map(p), "blueprint_syncs", "render")
 		})
