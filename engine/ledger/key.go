@@ -161,7 +161,7 @@ func (k *Key) Save(path string) error {
 	if err != nil {
 		return fmt.Errorf("ledger: save signing key: %w", err)
 	}
-	defer os.Remove(f.Name())
+	defer func() { _ = os.Remove(f.Name()) }()
 	_, err = f.WriteString(k.secret + "\n" + k.public.text + "\n")
 	if err == nil {
 		err = f.Sync()

@@ -52,6 +52,7 @@ package ledger
 import (
 	"crypto/sha256"
 	"fmt"
+	"math/bits"
 
 	"golang.org/x/mod/sumdb/tlog"
 )
@@ -153,9 +154,7 @@ func (t *Tree) Differs(other Tree) (from, to int64, differ bool) {
 		return min(t.size, other.size), max(t.size, other.size) - 1, true
 	}
 	for i, peak := range t.peaks {
-		width := t.size - from
-		for ; width&(width-1) != 0; width &= width - 1 { // the largest power of two
-		}
+		width := int64(1) << (bits.Len64(uint64(t.size-from)) - 1) // the largest power of two
 		if peak != other.peaks[i] {
 			return from, from + width - 1, true
 		}

@@ -65,7 +65,7 @@ func (s *Store) Backup(ctx context.Context, w io.Writer) (ledger.Checkpoint, err
 	// Half a backup cannot be taken back, so this is not tried again.
 	tx, err := s.read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true, Isolation: s.isolation()})
 	if err == nil {
-		defer tx.Rollback()
+		defer func() { _ = tx.Rollback() }() // after a commit it does nothing
 		head, err = backup(ctx, rows.New(tx), w)
 	}
 	if errors.Is(err, sql.ErrNoRows) {
@@ -244,7 +244,7 @@ func (s *Store) restore(ctx context.Context, r io.Reader, how Verification) (Rep
 	if err != nil {
 		return Report{}, err
 	}
-	defer tx.Rollback()
+	defer func() { _ = tx.Rollback() }() // after a commit it does nothing
 	w := &restoring{writing: writing{Queries: rows.New(tx), tx: tx}, sum: sha256.New()}
 	switch _, err := w.Ledger(ctx); {
 	case err == nil:

@@ -193,7 +193,7 @@ func large(b *testing.B, kind string, d storetest.Database, decisions int) *jour
 	if err != nil {
 		b.Fatal(err)
 	}
-	address := ""
+	var address string
 	if server, ok := d.(*storetest.Server); ok {
 		address = server.Lasting(b)
 	} else {

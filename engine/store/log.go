@@ -35,7 +35,7 @@ func (s *Store) write(ctx context.Context, do func(w *writing) error) error {
 		if err != nil {
 			return err
 		}
-		defer tx.Rollback()
+		defer func() { _ = tx.Rollback() }() // after a commit it does nothing
 		w := &writing{Queries: rows.New(tx), tx: tx, signers: []*ledger.Key{s.key}}
 		head, err := w.LockLedger(ctx)
 		if err != nil {

@@ -48,8 +48,7 @@ func (s *Store) openPostgres(address string) error {
 
 // again: https://www.postgresql.org/docs/current/errcodes-appendix.html
 func (postgresDialect) again(err error) bool {
-	var e *pgconn.PgError
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
 		switch e.Code {
 		case "40001", "40P01", "55P03", // serialization, deadlock, lock not available
 			"57P01", "57P02", "57P03", // shut down, crashed, starting
@@ -67,8 +66,7 @@ func (postgresDialect) again(err error) bool {
 }
 
 func (d postgresDialect) explain(err error) string {
-	var e *pgconn.PgError
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
 		switch {
 		case e.Code == "55P03":
 			return "another process keeps the database locked"

@@ -95,8 +95,7 @@ func (d sqliteDialect) explain(err error) string {
 
 // sqliteCode is the primary result code, 0 when the error is not SQLite's.
 func sqliteCode(err error) int {
-	var e *sqlite.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*sqlite.Error](err); ok {
 		return e.Code() & 0xff
 	}
 	return 0

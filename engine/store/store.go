@@ -225,7 +225,7 @@ func (s *Store) snapshot(ctx context.Context, do func(tx *sql.Tx) error) error {
 		if err != nil {
 			return err
 		}
-		defer tx.Rollback()
+		defer func() { _ = tx.Rollback() }() // after a commit it does nothing
 		return do(tx)
 	})
 }

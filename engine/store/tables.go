@@ -291,7 +291,7 @@ func (v *verifier) nameTags(ctx context.Context, from, to int64) error {
 		delete(got, row.Leaf)
 		want, err := derive(ctx, v.Queries, row)
 		if err != nil {
-			continue //nolint:nilerr // reported with the decision
+			continue // reported with the decision
 		}
 		same := len(tags) == len(want.tags)
 		for i := 0; same && i < len(tags); i++ {

@@ -254,11 +254,11 @@ func (v *verifier) entry(ctx context.Context, row rows.Entry) (ledger.Entry, boo
 		return entry, false, nil
 	}
 	leaf, err := entry.Leaf()
-	if err != nil || ledger.LeafHash(leaf) != hash {
+	whole := err == nil && ledger.LeafHash(leaf) == hash
+	if !whole {
 		v.fault("entries", name, row.Idx, "its content is not what its hash says: the row was changed")
-		return entry, false, nil
 	}
-	return entry, true, nil
+	return entry, whole, nil
 }
 
 // grow appends a leaf to the tree.
@@ -326,12 +326,12 @@ func (v *verifier) retention(ctx context.Context, index int64) (*retentionBody, 
 		return nil, err
 	}
 	entry, err := entryOf(row)
+	var body retentionBody
+	if err == nil && entry.Kind == ledger.KindRetention {
+		err = json.Unmarshal(entry.Body, &body)
+	}
 	if err != nil || entry.Kind != ledger.KindRetention {
 		return nil, nil //nolint:nilerr // what is wrong with that entry is reported with it
-	}
-	var body retentionBody
-	if json.Unmarshal(entry.Body, &body) != nil {
-		return nil, nil
 	}
 	return &body, nil
 }

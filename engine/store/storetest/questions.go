@@ -144,7 +144,7 @@ func testQuestions(t *testing.T, d Database) {
 		t.Errorf("only %d questions have answers", some)
 	}
 	testPages(t, s, j)
-	testSubjects(t, s, all, newest)
+	testSubjects(t, s, newest)
 	if _, err := s.List(ctx, store.Filter{}, "nonsense", 1); err == nil {
 		t.Error("took nonsense for a cursor")
 	}
@@ -196,7 +196,7 @@ func testPages(t *testing.T, s *store.Store, j *store.Journal) {
 	}
 }
 
-func testSubjects(t *testing.T, s *store.Store, all []store.Judgement, newest map[string]string) {
+func testSubjects(t *testing.T, s *store.Store, newest map[string]string) {
 	t.Helper()
 	ctx := t.Context()
 	var subjects []store.Summary

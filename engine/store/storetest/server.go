@@ -40,7 +40,7 @@ func StartServer() (*Server, error) {
 	if s.bin, err = serverFolder(); err != nil {
 		return nil, err
 	}
-	if s.folder, err = os.MkdirTemp("", "vouch-pg-"); err != nil { //nolint:usetesting // shared by all tests of a binary
+	if s.folder, err = os.MkdirTemp("", "vouch-pg-"); err != nil {
 		return nil, err
 	}
 	if err := s.initialise(); err != nil {

@@ -33,7 +33,7 @@ func Main(m *testing.M) int {
 		return m.Run()
 	}
 	if err := write(context.Background()); err != nil {
-		fmt.Println("error", strings.ReplaceAll(err.Error(), "\n", " "))
+		fmt.Fprintln(os.Stdout, "error", strings.ReplaceAll(err.Error(), "\n", " "))
 		return 1
 	}
 	return 0
@@ -62,13 +62,13 @@ func write(ctx context.Context) error {
 			return err
 		}
 	}
-	fmt.Println("ready")
+	fmt.Fprintln(os.Stdout, "ready")
 	for n := from; n < from+count; n++ {
 		one := Judged(Judge(), n, 0, 0)
 		if err := j.Append(ctx, one.Dossier, one.Decision); err != nil {
 			return err
 		}
-		fmt.Println("ack", one.Decision.ID)
+		fmt.Fprintln(os.Stdout, "ack", one.Decision.ID)
 	}
 	return nil
 }
