@@ -269,8 +269,7 @@ func (w *writer) branch(ctx context.Context, head Head, top string, without []st
 // record reads one commit; with its files where it is one of the branch's own line.
 func (w *writer) record(ctx context.Context, id string, onLine bool) (parents []string, err error) {
 	raw, err := w.objects.object(id)
-	var big *tooLarge
-	if errors.As(err, &big) {
+	if _, large := errors.AsType[*tooLarge](err); large {
 		w.broken = true
 		w.batch.Faults = append(w.batch.Faults, collectors.Fault{Path: w.git.dir, Record: id, Err: err})
 		return w.git.parents(ctx, id)

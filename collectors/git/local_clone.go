@@ -136,21 +136,21 @@ func (t *tail) Write(p []byte) (int, error) {
 // dialogue is a git process that answers one question after the other, or only
 // speaks. One goroutine uses it.
 type dialogue struct {
-	ctx    context.Context
+	ended  func() error // why the context ended, nil while it has not
 	name   string
 	cmd    *exec.Cmd
 	in     io.WriteCloser
 	out    *bufio.Reader
 	errs   tail
 	cancel context.CancelFunc
-	ended  bool
+	waited bool
 	err    error
 }
 
 func (g clone) talk(ctx context.Context, args ...string) (*dialogue, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	name := args[slices.IndexFunc(args, func(arg string) bool { return !strings.HasPrefix(arg, "-") && !strings.Contains(arg, "=") })]
-	d := &dialogue{ctx: ctx, name: name, cmd: g.command(ctx, args...), cancel: cancel}
+	d := &dialogue{ended: func() error { return context.Cause(ctx) }, name: name, cmd: g.command(ctx, args...), cancel: cancel}
 	d.cmd.Stderr = &d.errs
 	in, err := d.cmd.StdinPipe()
 	if err != nil {
@@ -201,15 +201,15 @@ func (d *dialogue) failed(err error) error {
 }
 
 func (d *dialogue) wait() error {
-	if d.ended {
+	if d.waited {
 		return d.err
 	}
-	d.ended = true
+	d.waited = true
 	_ = d.in.Close() // it may be closed already
 	if err := d.cmd.Wait(); err != nil {
 		d.err = failure(d.name, d.errs.String(), err)
-		if d.ctx.Err() != nil {
-			d.err = context.Cause(d.ctx)
+		if cause := d.ended(); cause != nil {
+			d.err = cause
 		}
 	}
 	return d.err

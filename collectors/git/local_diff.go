@@ -99,7 +99,7 @@ func (p *diffParser) read(r *bufio.Reader) error {
 // line takes the beginning of a line and tells whether it is part of a patch.
 func (p *diffParser) line(piece []byte) (byte, error) {
 	switch {
-	case p.inHunk && bytes.IndexByte([]byte(" +-\\@"), piece[0]) >= 0, p.current > 0 && bytes.HasPrefix(piece, []byte("@@ ")):
+	case p.inHunk && strings.IndexByte(" +-\\@", piece[0]) >= 0, p.current > 0 && bytes.HasPrefix(piece, []byte("@@ ")):
 		p.inHunk = true
 		if p.current > len(p.entries) {
 			return 0, nil // of a file that is left out

@@ -210,7 +210,7 @@ func explain(p policy.Parameter) []string {
 	}
 	var lines []string
 	line := ""
-	for _, word := range strings.Fields(text) {
+	for word := range strings.FieldsSeq(text) {
 		if line != "" && len(line)+1+len(word) > 100 {
 			lines, line = append(lines, line), ""
 		}
