@@ -192,6 +192,9 @@ func (f Filter) Query(after string, limit int) (string, []any, error) {
 	if err != nil {
 		return "", nil, err
 	}
+	if f.Text != "" && len(words(f.Text)) == 0 {
+		return "", nil, fmt.Errorf("%q has no word to look for", f.Text)
+	}
 	query, args := f.query(from, limit)
 	return query, args, nil
 }

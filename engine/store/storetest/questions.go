@@ -148,6 +148,9 @@ func testQuestions(t *testing.T, d Database) {
 	if _, err := s.List(ctx, store.Filter{}, "nonsense", 1); err == nil {
 		t.Error("took nonsense for a cursor")
 	}
+	if page, err := s.List(ctx, store.Filter{Text: " #/ "}, "", 1); err == nil {
+		t.Errorf("found no words in %v", page)
+	}
 }
 
 func listAll(t *testing.T, s *store.Store, filter store.Filter, limit int) []store.Summary {

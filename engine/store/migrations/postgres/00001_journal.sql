@@ -25,6 +25,8 @@ CREATE TABLE entries (
 	body        BYTEA,
 	pruned_by   BIGINT
 );
+-- Bodies are compressed already.
+ALTER TABLE entries ALTER COLUMN body SET STORAGE EXTERNAL;
 CREATE INDEX entries_ref ON entries (kind, ref, idx) WHERE kind <> 'decision' AND kind <> 'events';
 
 -- Nodes of the tree above the leaves that tiles hold: level 1 stands above 256 leaves.
@@ -49,6 +51,8 @@ CREATE TABLE dossiers (
 	digest BYTEA PRIMARY KEY,
 	body   BYTEA NOT NULL
 );
+
+ALTER TABLE dossiers ALTER COLUMN body SET STORAGE EXTERNAL;
 
 -- content is the digest of the dossier without evaluated_at.
 CREATE TABLE decisions (
@@ -107,7 +111,6 @@ CREATE UNIQUE INDEX events_leaf ON events (leaf, start);
 CREATE INDEX events_type ON events (type, leaf, start);
 CREATE INDEX events_source ON events (source, leaf, start);
 CREATE INDEX events_subject ON events (subject_type, subject_id, leaf, start);
-CREATE INDEX events_time ON events (occurred_at);
 
 CREATE TABLE releases (
 	version        TEXT COLLATE "C" PRIMARY KEY,

@@ -107,7 +107,6 @@ CREATE UNIQUE INDEX events_leaf ON events (leaf, start);
 CREATE INDEX events_type ON events (type, leaf, start);
 CREATE INDEX events_source ON events (source, leaf, start);
 CREATE INDEX events_subject ON events (subject_type, subject_id, leaf, start);
-CREATE INDEX events_time ON events (occurred_at);
 
 CREATE TABLE releases (
 	version        TEXT PRIMARY KEY,
