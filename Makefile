@@ -18,7 +18,7 @@ HANDBOOK := --bundle rego --out rego --examples testdata/cases,cmd/vouch/testdat
 
 STAGES := build test/rego lint/rego lint/go lint/sql test/go
 
-.PHONY: help build test bench fmt lint docs generate demo test/rego test/go lint/rego lint/go lint/sql
+.PHONY: help build test bench live fmt lint docs generate demo test/rego test/go lint/rego lint/go lint/sql
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ bench: build .cache/bin/benchstat .cache/bin/opa .cache/bin/conftest ## compare 
 	[ ! -s .cache/bench/old.txt ] || .cache/bin/benchstat .cache/bench/old.txt .cache/bench/new.txt
 	echo 'The same files, judged by three programs:'
 	go run tools/bench/*.go -files $${FILES:-2000}
+
+live: ## test the collectors against real accounts, with the credentials that CONTRIBUTING.md names
+	@go test -tags live -count 1 -timeout 60m -run '^TestReal' -v ./collectors/...
 
 fmt: build ## format Go and Rego
 	@git ls-files -z --cached --others --exclude-standard '*.go' | xargs -0 -r gofmt -s -w

@@ -106,8 +106,8 @@ func (c *crowd) run(t testing.TB, dir string) (events int, most uint64) {
 	defer folder.Close()
 	steps := 0
 	s, err := collectors.Run(t.Context(), one, march, folder, func(collectors.Batch) {
-		if steps++; steps%max(c.n/2000, 1) != 0 {
-			return // some twenty times are enough
+		if steps++; steps%max(c.n/1000, 1) != 0 {
+			return // a dozen times is enough
 		}
 		runtime.GC()
 		var m runtime.MemStats
@@ -123,14 +123,14 @@ func (c *crowd) run(t testing.TB, dir string) (events int, most uint64) {
 // Ten times the records take no more memory.
 func TestLiveMemoryIsFlat(t *testing.T) {
 	newCrowd(t, 100).run(t, t.TempDir()) // what is loaded once
-	few, small := newCrowd(t, 200).run(t, t.TempDir())
-	many, large := newCrowd(t, 2000).run(t, t.TempDir())
-	if few < 200 || many < 2000 {
+	few, small := newCrowd(t, 150).run(t, t.TempDir())
+	many, large := newCrowd(t, 1500).run(t, t.TempDir())
+	if few < 150 || many < 1500 {
 		t.Fatalf("%d and %d events", few, many)
 	}
 	const tolerance = 1 << 20
 	if large > small+tolerance {
-		t.Errorf("%d KiB for 2000 records, %d KiB for 200", large>>10, small>>10)
+		t.Errorf("%d KiB for 1500 records, %d KiB for 150", large>>10, small>>10)
 	}
 }
 

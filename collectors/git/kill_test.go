@@ -45,10 +45,10 @@ func (d *dying) Commit(ctx context.Context, name string, b collectors.Batch) err
 // requests, ends in the same events, byte for byte, as one that nobody disturbed.
 func TestLiveSurvivesKills(t *testing.T) {
 	f := newFake(t)
-	f.shop(7)
+	f.shop(4)
 	f.many()
 	quiet, want := collect(t, repository(t, f), march, t.TempDir())
-	if n := countTypes(want.Events); n["branch.pushed"] != 239 || n["incident.detected"] != 237 || n["change.created"] != 7 {
+	if n := countTypes(want.Events); n["branch.pushed"] != 126 || n["incident.detected"] != 124 || n["change.created"] != 4 {
 		t.Fatalf("undisturbed it finds %v", n)
 	}
 	requests := len(f.asked)
@@ -116,7 +116,7 @@ func compareFolders(t *testing.T, dir, want string) {
 
 // many adds issues and movements that fill more than a page.
 func (f *fake) many() {
-	for i := range 230 {
+	for i := range 120 {
 		f.addIssue(5000+i, day(2))
 		f.push(object{"id": 20000 + i, "before": sum("side", i), "after": sum("side", i+1), "ref": "refs/heads/side", "timestamp": at(day(3)), "activity_type": "push", "actor": person("ann")})
 	}
@@ -161,13 +161,13 @@ func collectAsChild(where string) int {
 // The same with a process of its own, and a kill that it cannot catch.
 func TestLiveSurvivesKilledProcesses(t *testing.T) {
 	f := newFake(t)
-	f.shop(5)
+	f.shop(3)
 	_, want := collect(t, repository(t, f), march, t.TempDir())
 	requests := len(f.asked)
 	dir := t.TempDir()
 	random := rand.New(rand.NewPCG(3, 5))
 	killed := 0
-	for killed < 6 {
+	for killed < 5 {
 		cmd := exec.CommandContext(t.Context(), os.Args[0])
 		cmd.Env = append(os.Environ(), child+"="+f.server.URL+" "+dir)
 		var said strings.Builder

@@ -69,17 +69,17 @@ func countTypes(events []engine.Event) map[string]int {
 
 func TestLiveRepository(t *testing.T) {
 	f := newFake(t)
-	f.shop(30)
+	f.shop(12)
 	s, r := collect(t, repository(t, f), march, t.TempDir())
 	if s.Broken > 0 {
 		t.Errorf("faults: %v", s.Faults)
 	}
 	got := countTypes(r.Events)
 	for kind, want := range map[string]int{
-		"change.created": 30, "change.reviewed": 30, "change.commits_listed": 30, "change.files_listed": 30, "change.noted": 60,
-		"check.completed": 60, "branch.pushed": 32, "commits.compared": 31, "commit.associated": 31,
-		"deployment.requested": 30, "deployment.finished": 30, "deployment.approved": 30,
-		"incident.detected": 30, "issue.commented": 30, "vulnerability.observed": 2, "protection.bypassed": 1,
+		"change.created": 12, "change.reviewed": 12, "change.commits_listed": 12, "change.files_listed": 12, "change.noted": 24,
+		"check.completed": 24, "branch.pushed": 14, "commits.compared": 13, "commit.associated": 13,
+		"deployment.requested": 12, "deployment.finished": 12, "deployment.approved": 12,
+		"incident.detected": 12, "issue.commented": 12, "vulnerability.observed": 2, "protection.bypassed": 1,
 		"permission.observed": 2, "environment.observed": 1,
 	} {
 		if got[kind] != want {
