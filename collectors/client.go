@@ -202,7 +202,7 @@ func falters(status int) bool {
 // service asks to wait: zero where it does not say. A 403 is about a limit only
 // with a word of it; else a permission is missing.
 func limitOf(r *http.Response) (time.Duration, bool) {
-	if r == nil || r.StatusCode != http.StatusTooManyRequests && r.StatusCode != http.StatusForbidden {
+	if r == nil || r.StatusCode != http.StatusTooManyRequests && r.StatusCode != http.StatusForbidden && !spent(r) {
 		return 0, false
 	}
 	if wait := retryAfter(r); wait > 0 {
@@ -214,14 +214,27 @@ func limitOf(r *http.Response) (time.Duration, bool) {
 	return 0, r.StatusCode == http.StatusTooManyRequests || secondary(r)
 }
 
+// spent recognises GraphQL's word for the primary limit, which comes with status 200.
+func spent(r *http.Response) bool {
+	return r.StatusCode == http.StatusOK && r.Header.Get("X-RateLimit-Remaining") == "0" && strings.Contains(textOf(r), `"rate_limited"`)
+}
+
+// textOf is the body in lower case; it can be read again.
+func textOf(r *http.Response) string {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return ""
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	return strings.ToLower(string(body))
+}
+
 // secondary recognises GitHub's secondary limit by its text: it may come without
 // any header that says so.
 func secondary(r *http.Response) bool {
-	body, err := io.ReadAll(r.Body)
-	r.Body = io.NopCloser(bytes.NewReader(body))
-	text := strings.ToLower(string(body))
-	return err == nil && (strings.Contains(text, "secondary rate limit") || strings.Contains(text, "#abuse-rate-limits") ||
-		strings.Contains(text, "secondary-rate-limits"))
+	text := textOf(r)
+	return strings.Contains(text, "secondary rate limit") || strings.Contains(text, "#abuse-rate-limits") ||
+		strings.Contains(text, "secondary-rate-limits")
 }
 
 // retryAfter reads seconds or a date (RFC 9110, 10.2.3).

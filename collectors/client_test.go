@@ -91,6 +91,7 @@ func TestClientWaitsForLimits(t *testing.T) {
 		{"GitHub's primary limit, 429", 429, map[string]string{"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": reset}, "{}", []time.Duration{7*time.Minute + time.Second}},
 		{"GitHub's secondary limit", 403, map[string]string{"Retry-After": "60"}, "{}", []time.Duration{time.Minute}},
 		{"GitHub's secondary limit in words", 403, map[string]string{"X-RateLimit-Remaining": "4000"}, `{"message":"You have exceeded a secondary rate limit."}`, []time.Duration{time.Minute}},
+		{"GraphQL's primary limit", 200, map[string]string{"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": reset}, `{"errors":[{"type":"RATE_LIMITED"}]}`, []time.Duration{7*time.Minute + time.Second}},
 		{"seconds to a reset", 429, map[string]string{"RateLimit-Remaining": "0", "RateLimit-Reset": "30"}, "", []time.Duration{31 * time.Second}},
 		{"a reset in the past", 429, map[string]string{"X-Rate-Limit-Remaining": "0", "X-Rate-Limit-Reset": "1700000000"}, "", []time.Duration{time.Second}},
 	}

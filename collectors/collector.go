@@ -39,7 +39,8 @@ type Batch struct {
 	Cursor      json.RawMessage
 	Done, Total int
 
-	checked bool // by Stages, before Run would
+	checked   bool    // by Stages, before Run would
+	conflicts []Fault // ids of which one step saw two versions
 }
 
 // Spool keeps what collectors found. Implementations are safe for concurrent use.

@@ -15,16 +15,18 @@ import (
 const maxFaults = 100
 
 // Summary is what a collection came to. Broken counts all faults, Faults lists
-// the first hundred. Coverage is what it says of its sources: the records of
+// the first hundred. Conflicts lists, likewise, ids of which one step saw two
+// versions: see Result. Coverage is what it says of its sources: the records of
 // whole windows.
 type Summary struct {
-	Name     string
-	Steps    int
-	Events   int
-	Ignored  map[string]int
-	Broken   int
-	Faults   []Fault
-	Coverage []engine.CoverageFact
+	Name      string
+	Steps     int
+	Events    int
+	Ignored   map[string]int
+	Broken    int
+	Faults    []Fault
+	Conflicts []Fault
+	Coverage  []engine.CoverageFact
 }
 
 // Run collects into the spool from where the last run under this name ended.
@@ -76,9 +78,7 @@ func (b *Batch) check() {
 		}
 		valid = append(valid, found{event: e, path: b.Step})
 	}
-	var conflicts []Fault
-	b.Events, conflicts = merge(valid)
-	b.Faults = append(b.Faults, conflicts...)
+	b.Events, b.conflicts = merge(valid)
 }
 
 func (s *Summary) add(b Batch) {
@@ -86,6 +86,7 @@ func (s *Summary) add(b Batch) {
 	s.Events += len(b.Events)
 	s.Broken += len(b.Faults)
 	s.Faults = append(s.Faults, b.Faults[:min(len(b.Faults), maxFaults-len(s.Faults))]...)
+	s.Conflicts = append(s.Conflicts, b.conflicts[:min(len(b.conflicts), maxFaults-len(s.Conflicts))]...)
 	for kind, n := range b.Ignored {
 		s.Ignored[kind] += n
 	}

@@ -164,9 +164,11 @@ func TestStagesRefuseForeignCursors(t *testing.T) {
 // An event that no schema allows is a fault, and the others are kept.
 func TestRunChecksEvents(t *testing.T) {
 	f := open(t, t.TempDir())
-	c := once{batch: collectors.Batch{Step: "1", Events: append(toyEvents(t, "b", "a", "a"), engine.Event{ID: "odd", Type: "no.such"})}}
+	events := append(toyEvents(t, "b", "a", "a"), engine.Event{ID: "odd", Type: "no.such"})
+	events[1].Subject.ID = "seen differently" // no fault: one of the two is kept, and it is said
+	c := once{batch: collectors.Batch{Step: "1", Events: events}}
 	s, err := collectors.Run(t.Context(), c, hours(0, 1), f, nil)
-	if err != nil || s.Events != 2 || s.Broken != 1 || len(s.Faults) != 1 || s.Faults[0].Record != "odd" {
+	if err != nil || s.Events != 2 || s.Broken != 1 || len(s.Faults) != 1 || s.Faults[0].Record != "odd" || len(s.Conflicts) != 1 || s.Conflicts[0].Record != "toy:a" {
 		t.Errorf("summary %+v, error %v", s, err)
 	}
 	if _, err := collectors.Run(t.Context(), c, hours(1, 0), f, nil); err == nil || !strings.Contains(err.Error(), "ends") {

@@ -84,6 +84,10 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+	if r.URL.Path == "/api/graphql" && r.Method == http.MethodPost {
+		f.graphql(w, r)
+		return
+	}
 	if o, ok := f.single[p]; ok {
 		f.answer(w, r, http.StatusOK, o)
 		return
@@ -104,6 +108,9 @@ func (f *fake) list(w http.ResponseWriter, r *http.Request, p string, list []obj
 	}
 	if state := q.Get("state"); state != "" && state != "all" {
 		list = slices.DeleteFunc(list, func(o object) bool { return o["state"] != state })
+	}
+	if role := q.Get("role"); role != "" {
+		list = slices.DeleteFunc(list, func(o object) bool { return (o["login"] == "ann") != (role == "admin") })
 	}
 	if q.Get("sort") == "updated" {
 		slices.SortStableFunc(list, func(a, b object) int {
@@ -325,4 +332,28 @@ func (f *fake) addIssue(number int, updated time.Time) {
 	f.lists["repos/acme/shop/issues"] = append(f.lists["repos/acme/shop/issues"], object{"id": 30000 + number, "number": number, "title": "Incident",
 		"body": "### Severity\n\nhigh", "user": person("ann"), "state": "open", "labels": []object{{"name": "incident"}},
 		"created_at": at(updated.Add(-3 * time.Hour)), "updated_at": at(updated), "url": fmt.Sprintf("https://api.github.com/repos/acme/shop/issues/%d", number)})
+}
+
+// graphql tells of a pull request what REST does not: it was never edited, unless
+// its object has edited_at.
+func (f *fake) graphql(w http.ResponseWriter, r *http.Request) {
+	var q struct {
+		Query     string
+		Variables struct {
+			Owner, Name string
+			Number      int
+		}
+	}
+	if err := json.NewDecoder(r.Body).Decode(&q); err != nil || !strings.HasPrefix(q.Query, "query(") || q.Variables.Owner+"/"+q.Variables.Name != "acme/shop" {
+		f.answer(w, r, http.StatusOK, object{"errors": []object{{"message": "no such thing"}}})
+		return
+	}
+	pr := f.single[fmt.Sprintf("repos/acme/shop/pulls/%d", q.Variables.Number)]
+	node := object{"number": q.Variables.Number, "state": "MERGED", "title": pr["title"], "body": pr["body"], "author": object{"login": "ann", "__typename": "User"},
+		"createdAt": pr["created_at"], "updatedAt": pr["updated_at"], "mergedAt": pr["merged_at"], "lastEditedAt": pr["edited_at"],
+		"baseRefName": "main", "headRefName": "feature", "userContentEdits": object{"nodes": []object{}},
+		"closingIssuesReferences": object{"nodes": []object{{"number": 1001, "repository": object{"nameWithOwner": "acme/shop"}}}},
+		"timelineItems": object{"pageInfo": object{"hasNextPage": false}, "nodes": []object{{"__typename": "HeadRefForcePushedEvent", "createdAt": pr["created_at"],
+			"actor": object{"login": "ann", "__typename": "User"}, "beforeCommit": object{"oid": sum("before", 1)}, "afterCommit": object{"oid": sum("head", 1)}}}}}
+	f.answer(w, r, http.StatusOK, object{"data": object{"repository": object{"nameWithOwner": "acme/shop", "pullRequest": node}}})
 }

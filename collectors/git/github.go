@@ -35,8 +35,8 @@ type Options struct {
 	Service collectors.Service
 }
 
-// GitHub reads one GitHub server as one user or installation. It only reads: any
-// other method than GET is refused.
+// GitHub reads one GitHub server as one user or installation. It only reads:
+// whatever could change something is refused.
 type GitHub struct {
 	api      *github.Client
 	settings Settings
@@ -108,7 +108,7 @@ func bearer(token string) func(*http.Request) error {
 type readOnly struct{ http.RoundTripper }
 
 func (t readOnly) RoundTrip(r *http.Request) (*http.Response, error) {
-	if r.Method != http.MethodGet {
+	if query := r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/graphql"); r.Method != http.MethodGet && !query {
 		return nil, fmt.Errorf("%s %s: a collector only reads", r.Method, r.URL.Path)
 	}
 	resp, err := t.RoundTripper.RoundTrip(r)
@@ -144,10 +144,25 @@ func (g *GitHub) get(ctx context.Context, ref string) (answer, error) {
 	if err != nil {
 		return answer{}, fmt.Errorf("address %s: %w", ref, err)
 	}
+	return g.ask(ctx, req, ref, recordedPath(ref))
+}
+
+// query asks GraphQL; path is where a recording would keep the answer.
+func (g *GitHub) query(ctx context.Context, path, query string, variables map[string]any) (answer, error) {
+	// Beside the REST API on every server, which lies below api/v3/ on some.
+	req, err := g.api.NewRequest(http.MethodPost, "../graphql", map[string]any{"query": query, "variables": variables})
+	if err != nil {
+		return answer{}, fmt.Errorf("address of GraphQL: %w", err)
+	}
+	return g.ask(ctx, req, "graphql", path)
+}
+
+// ask gets one answer; ref names it in errors.
+func (g *GitHub) ask(ctx context.Context, req *http.Request, ref, path string) (answer, error) {
 	var body bytes.Buffer
 	resp, err := g.api.Do(ctx, req, &body)
 	a := answer{Payload: collectors.Payload{
-		Path: recordedPath(ref), URL: req.URL.String(), MediaType: "application/json", Trust: engine.TrustAPIRead,
+		Path: path, URL: req.URL.String(), MediaType: "application/json", Trust: engine.TrustAPIRead,
 	}}
 	switch refusal, refused := errors.AsType[*github.ErrorResponse](err); {
 	case refused && refusal.Response.StatusCode == http.StatusUnauthorized:
@@ -155,18 +170,18 @@ func (g *GitHub) get(ctx context.Context, ref string) (answer, error) {
 	case refused && refusal.Response.StatusCode < 500:
 		resp = &github.Response{Response: refusal.Response}
 		if _, err := body.ReadFrom(refusal.Response.Body); err != nil {
-			return a, fmt.Errorf("GET %s: %w", ref, err)
+			return a, fmt.Errorf("read %s: %w", ref, err)
 		}
 		a.Bytes = refusalBody(body.Bytes(), refusal.Response)
 		a.Grant = grant(routeOfURL(a.URL).kind, a.URL, refusal.Response.Header)
 	case err != nil:
-		return a, fmt.Errorf("GET %s: %w", ref, err)
+		return a, fmt.Errorf("read %s: %w", ref, err)
 	default:
 		a.Bytes = body.Bytes()
 	}
 	a.status, a.ObservedAt = resp.StatusCode, collectors.ServerTime(resp.Response)
 	if a.next, err = g.following(resp.Response); err != nil {
-		return a, fmt.Errorf("GET %s: %w", ref, err)
+		return a, fmt.Errorf("read %s: %w", ref, err)
 	}
 	a.NextPage, a.LastPage = a.next != "", a.next == ""
 	return a, nil

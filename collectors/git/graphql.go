@@ -31,26 +31,27 @@ type oid struct {
 // graphPull is a pull request in GraphQL, which alone knows edits of the body,
 // the enqueuer and the heads before and after a force-push.
 type graphPull struct {
-	ID         ident  `json:"fullDatabaseId"`
-	OldID      ident  `json:"databaseId"`
-	Number     int    `json:"number"`
-	URL        string `json:"url"`
-	State      string `json:"state"`
-	Draft      *bool  `json:"isDraft"`
-	Title      string `json:"title"`
-	Body       string `json:"body"`
-	Author     *user  `json:"author"`
-	CreatedAt  when   `json:"createdAt"`
-	UpdatedAt  when   `json:"updatedAt"`
-	ClosedAt   when   `json:"closedAt"`
-	MergedAt   when   `json:"mergedAt"`
-	MergedBy   *user  `json:"mergedBy"`
-	EditedAt   when   `json:"lastEditedAt"`
-	Base       string `json:"baseRefName"`
-	BaseOID    string `json:"baseRefOid"`
-	Head       string `json:"headRefName"`
-	HeadOID    string `json:"headRefOid"`
-	Merge      *oid   `json:"mergeCommit"`
+	ID         ident           `json:"fullDatabaseId"`
+	OldID      ident           `json:"databaseId"`
+	Number     int             `json:"number"`
+	URL        string          `json:"url"`
+	State      string          `json:"state"`
+	Draft      *bool           `json:"isDraft"`
+	Title      string          `json:"title"`
+	Body       string          `json:"body"`
+	Author     *user           `json:"author"`
+	CreatedAt  when            `json:"createdAt"`
+	UpdatedAt  when            `json:"updatedAt"`
+	ClosedAt   when            `json:"closedAt"`
+	MergedAt   when            `json:"mergedAt"`
+	MergedBy   *user           `json:"mergedBy"`
+	EditedAt   when            `json:"-"`
+	Edited     json.RawMessage `json:"lastEditedAt"`
+	Base       string          `json:"baseRefName"`
+	BaseOID    string          `json:"baseRefOid"`
+	Head       string          `json:"headRefName"`
+	HeadOID    string          `json:"headRefOid"`
+	Merge      *oid            `json:"mergeCommit"`
 	Repository struct {
 		Name string `json:"nameWithOwner"`
 	} `json:"baseRepository"`
@@ -186,6 +187,9 @@ func (m *mapper) graphql(rt route, raw json.RawMessage) {
 		}
 	default:
 		if err = json.Unmarshal(pullRaw, &p); err == nil {
+			err = p.EditedAt.UnmarshalJSON(p.Edited)
+		}
+		if err == nil {
 			repo = firstOf(repo, p.Repository.Name, graphRepo(strings.TrimPrefix(p.URL, "https://github.com/")))
 			err = m.graphPull(repo, p)
 		}
@@ -253,6 +257,10 @@ func (m *mapper) graphPull(repo string, p graphPull) error {
 		m.snapshot(id+":enqueued", "change.enqueued", q.At.Time, q.Enqueuer.account(), subject, e)
 	}
 	m.graphLists(id, repo, p)
+	if string(p.Edited) == "null" {
+		// Asked for, and there is no edit: the description is as it was written.
+		m.cover(answerKind{source: "github", fact: "body_history"}, route{repo: repo, number: p.Number}, nil, extent{complete: true})
+	}
 	return nil
 }
 

@@ -124,6 +124,9 @@ func (l *live) onePull(ctx context.Context, step *collectors.Step, number int) e
 	if a.refused() {
 		return nil
 	}
+	if err := l.history(ctx, step, number); err != nil {
+		return err
+	}
 	var p pull
 	if err := json.Unmarshal(a.Bytes, &p); err != nil {
 		return fmt.Errorf("%s: %w", a.Path, err)
@@ -140,4 +143,38 @@ func (l *live) onePull(ctx context.Context, step *collectors.Step, number int) e
 		return err
 	}
 	return l.takeAll(ctx, step, l.mapper, l.path("commits/%s/pulls?per_page=100", p.MergeSHA))
+}
+
+// historyQuery asks for what REST does not know of a pull request: whether its
+// description was edited, the heads before and after a force-push, who enqueued
+// it, and the issues that it closes.
+const historyQuery = `query($owner:String!,$name:String!,$number:Int!){repository(owner:$owner,name:$name){nameWithOwner pullRequest(number:$number){
+number url state isDraft title body author{login __typename} createdAt updatedAt closedAt mergedAt mergedBy{login __typename}
+lastEditedAt userContentEdits(first:50){nodes{editedAt editor{login __typename}}}
+baseRefName baseRefOid headRefName headRefOid mergeCommit{oid} labels(first:100){nodes{name}}
+closingIssuesReferences(first:50){nodes{number repository{nameWithOwner}}}
+timelineItems(first:100,itemTypes:[HEAD_REF_FORCE_PUSHED_EVENT,BASE_REF_CHANGED_EVENT,AUTO_MERGE_ENABLED_EVENT,ADDED_TO_MERGE_QUEUE_EVENT]){pageInfo{hasNextPage} nodes{__typename
+...on HeadRefForcePushedEvent{createdAt actor{login __typename} beforeCommit{oid} afterCommit{oid}}
+...on BaseRefChangedEvent{createdAt actor{login __typename}}
+...on AutoMergeEnabledEvent{createdAt enabler{login __typename}}
+...on AddedToMergeQueueEvent{createdAt enqueuer{login __typename}}}}}}}`
+
+// history reads what only GraphQL knows. A server that does not answer it leaves
+// that unknown, and the rest as it is.
+func (l *live) history(ctx context.Context, step *collectors.Step, number int) error {
+	owner, name, _ := strings.Cut(l.repo, "/")
+	a, err := l.query(ctx, fmt.Sprintf("graphql/%s/%d.json", l.repo, number), historyQuery,
+		map[string]any{"owner": owner, "name": name, "number": number})
+	if err != nil {
+		return err
+	}
+	var w struct {
+		Errors []json.RawMessage `json:"errors"`
+	}
+	if a.refused() || json.Unmarshal(a.Bytes, &w) != nil || len(w.Errors) > 0 {
+		step.Add(collectors.Mapping{Ignored: map[string]int{"history of a pull request that GraphQL does not tell": 1}})
+		return nil
+	}
+	l.add(step, l.mapper, a)
+	return nil
 }

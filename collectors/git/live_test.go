@@ -76,7 +76,7 @@ func TestLiveRepository(t *testing.T) {
 	}
 	got := countTypes(r.Events)
 	for kind, want := range map[string]int{
-		"change.created": 12, "change.reviewed": 12, "change.commits_listed": 12, "change.files_listed": 12, "change.noted": 24,
+		"change.created": 12, "change.reviewed": 12, "change.commits_listed": 12, "change.files_listed": 12, "change.noted": 36,
 		"check.completed": 24, "branch.pushed": 14, "commits.compared": 13, "commit.associated": 13,
 		"deployment.requested": 12, "deployment.finished": 12, "deployment.approved": 12,
 		"incident.detected": 12, "issue.commented": 12, "vulnerability.observed": 2, "protection.bypassed": 1,
@@ -100,6 +100,15 @@ func TestLiveRepository(t *testing.T) {
 	slices.Sort(sources)
 	if want := []string{"github complete acme/shop", "issues complete acme/shop", "scanner complete acme/shop"}; !slices.Equal(sources, want) {
 		t.Errorf("coverage %v, want %v", sources, want)
+	}
+	histories := 0
+	for _, e := range r.Events {
+		if c := (engine.CoverageFact{}); e.Type == "coverage.recorded" && json.Unmarshal(e.Data, &c) == nil && c.Number != nil && slices.Contains(c.Facts, "body_history") {
+			histories++
+		}
+	}
+	if histories != 12 {
+		t.Errorf("of %d descriptions it is known that nobody edited them, want 12", histories)
 	}
 	// The state of the rules three days into the window, and the one before it.
 	var states []string
