@@ -28,7 +28,7 @@ type liveSystems func(context.Context, app.Surroundings) ([]collectors.Collector
 
 // liveSources are the commands below collect that read live systems.
 func liveSources() map[string]liveFlags {
-	return map[string]liveFlags{"git": both(gitFlags, cloneFlags), "render": renderFlags}
+	return map[string]liveFlags{"git": both(gitFlags, cloneFlags), "render": renderFlags, "iam": iamFlags}
 }
 
 // both lets one command line name live systems of two kinds.
@@ -169,6 +169,9 @@ func tellSummary(sys System, s collectors.Summary, dryRun bool) {
 			parts = append(parts, fmt.Sprintf("%d %s", s.Ignored[kind], kind))
 		}
 		sys.tell("  ignored: %s", strings.Join(parts, ", "))
+	}
+	for _, c := range s.Conflicts {
+		sys.tell("  conflict: %v", c)
 	}
 	for _, f := range s.Faults {
 		sys.tell("  %v", f)
