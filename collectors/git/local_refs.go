@@ -287,8 +287,9 @@ func (g clone) mailmap(ctx context.Context, head string, names map[string]bool) 
 	if err != nil {
 		return nil, err
 	}
-	// As in a bare repository, so that the file in the work tree does not count.
-	d, err := g.talk(ctx, "--git-dir="+dir, "-c", "core.bare=true", "-c", "mailmap.blob="+head+":.mailmap", "check-mailmap", "--stdin")
+	// From the repository's own folder, so that a file in the work tree does not count.
+	inside := clone{dir: dir, env: g.env}
+	d, err := inside.talk(ctx, "--git-dir="+dir, "-c", "mailmap.blob="+head+":.mailmap", "check-mailmap", "--stdin")
 	if err != nil {
 		return nil, err
 	}

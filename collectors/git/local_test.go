@@ -496,7 +496,9 @@ func TestLocalMailmap(t *testing.T) {
 	w.mail = "alice@home.example"
 	w.write(".mailmap", "Alice A <alice@acme.example> <alice@home.example>\n")
 	w.commit("one")
-	w.write(".mailmap", "Mallory <mallory@evil.example> <alice@home.example>\n") // not committed
+	w.name, w.mail = "Bob", "bob@home.example"
+	w.commit("two")
+	w.write(".mailmap", "Mallory <mallory@evil.example> <bob@home.example>\n") // not committed
 	got := of[engine.MailmapFact](t, collect(t, w.dir, LocalOptions{}, time.Time{}, nil), "identity.mapped")
 	want := map[string]engine.MailmapFact{"alice@home.example": {Repository: "shop", Name: "Alice", Email: "alice@home.example", MappedName: "Alice A", MappedEmail: "alice@acme.example"}}
 	if diff := cmp.Diff(want, got); diff != "" {
