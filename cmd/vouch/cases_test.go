@@ -1,13 +1,16 @@
 package main_test
 
 import (
-	"bytes"
+	"context"
 	"encoding/json"
-	"fmt"
+	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+
+	"pgregory.net/rapid"
 
 	"github.com/changevouch/changevouch/cmd/vouch/internal/app"
 	"github.com/changevouch/changevouch/engine"
@@ -34,37 +37,99 @@ type judgedCase struct {
 	Why string `json:"why"`
 }
 
-// TestCases judges every case as vouch eval does. A control that a case neither
-// lists nor tolerates must not disturb.
+// TestCases judges every case as vouch eval does, and holds what is true of all.
 func TestCases(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join("..", "..", "testdata", "cases", "*.json"))
 	if err != nil || len(files) < 2 {
 		t.Fatalf("%d files of cases: %v", len(files), err)
 	}
-	judges := map[string]engine.Policy{}
-	seen := map[string]bool{}
+	book := &caseBook{ctx: t.Context(), policies: map[string]engine.Policy{}, verdicts: map[string]engine.Decision{}}
 	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".json"), func(t *testing.T) {
-			var cases []judgedCase
-			readJSON(t, file, &cases)
-			if len(cases) == 0 {
-				t.Fatal("no cases")
-			}
-			for _, c := range cases {
-				if seen[c.ID] {
-					t.Errorf("%s: two cases with this id", c.ID)
-				}
-				seen[c.ID] = true
-				key := string(c.Settings) + "\n" + string(c.Releases)
-				if judges[key] == nil {
-					judges[key] = c.judge(t)
-				}
-				if wrong := c.wrong(t, judges[key]); len(wrong) > 0 {
-					t.Errorf("%s: %s\n  why: %s\n  %s", c.ID, c.Story, c.Why, strings.Join(wrong, "\n  "))
-				}
-			}
-		})
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".json"), func(t *testing.T) { book.read(t, file) })
 	}
+	t.Run("golden", book.goldenDecisions)
+	// Every check judges a dossier: a few each time; -rapid.checks asks for more.
+	if checks := flag.Lookup("rapid.checks"); checks.Value.String() == checks.DefValue {
+		if err := checks.Value.Set("25"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Run("order and duplicates", book.orderAndDuplicates)
+	t.Run("whole weeks", book.wholeWeeks)
+	t.Run("removal never helps", book.removalNeverHelps)
+	t.Run("lower claims never help", book.lowerClaimsNeverHelp)
+	t.Run("strangers change nothing", book.strangersChangeNothing)
+}
+
+// caseBook judges cases, each of them once as it stands.
+type caseBook struct {
+	ctx      context.Context
+	all      []judgedCase
+	policies map[string]engine.Policy
+	verdicts map[string]engine.Decision
+}
+
+// read judges the cases of a file. A control that a case neither lists nor
+// tolerates must not disturb.
+func (b *caseBook) read(t *testing.T, file string) {
+	var cases []judgedCase
+	readJSON(t, file, &cases)
+	if len(cases) == 0 {
+		t.Fatal("no cases")
+	}
+	for _, c := range cases {
+		if slices.ContainsFunc(b.all, func(other judgedCase) bool { return other.ID == c.ID }) {
+			t.Errorf("%s: two cases with this id", c.ID)
+		}
+		b.all = append(b.all, c)
+		if b.policies[c.policyKey()] == nil {
+			b.policies[c.policyKey()] = c.judge(t)
+		}
+		if faults := schemas.Validate(schemas.Dossier, c.Dossier); len(faults) > 0 {
+			t.Fatalf("%s: %v", c.ID, faults)
+		}
+		if wrong := c.wrong(b.verdict(t, c)); len(wrong) > 0 {
+			t.Errorf("%s: %s\n  why: %s\n  %s", c.ID, c.Story, c.Why, strings.Join(wrong, "\n  "))
+		}
+	}
+}
+
+// policyKey tells which cases are judged by the same policy.
+func (c judgedCase) policyKey() string { return string(c.Settings) + "\n" + string(c.Releases) }
+
+func (b *caseBook) draw(t *rapid.T) judgedCase {
+	return b.all[rapid.IntRange(0, len(b.all)-1).Draw(t, "case")]
+}
+
+func (c judgedCase) document() document {
+	var d document
+	if err := json.Unmarshal(c.Dossier, &d); err != nil {
+		panic(c.ID + ": " + err.Error()) // TestCases validates them
+	}
+	return d
+}
+
+func (b *caseBook) verdict(t rapid.TB, c judgedCase) engine.Decision {
+	t.Helper()
+	if d, ok := b.verdicts[c.ID]; ok {
+		return d
+	}
+	d := b.judge(t, c, c.document())
+	b.verdicts[c.ID] = d
+	return d
+}
+
+func (b *caseBook) judge(t rapid.TB, c judgedCase, dossier document) engine.Decision {
+	t.Helper()
+	text, err := json.Marshal(dossier)
+	if err != nil {
+		t.Fatalf("%s: %v", c.ID, err)
+	}
+	d, err := b.policies[c.policyKey()].Evaluate(b.ctx, text)
+	if err != nil {
+		t.Fatalf("%s: %v", c.ID, err)
+	}
+	return d
 }
 
 // judge opens what the case is judged by.
@@ -93,19 +158,7 @@ func (c judgedCase) judge(t *testing.T) engine.Policy {
 }
 
 // wrong lists where the verdict is not the expected one.
-func (c judgedCase) wrong(t *testing.T, judge engine.Policy) []string {
-	t.Helper()
-	var dossier bytes.Buffer
-	if err := json.Compact(&dossier, c.Dossier); err != nil {
-		return []string{err.Error()}
-	}
-	if faults := schemas.Validate(schemas.Dossier, dossier.Bytes()); len(faults) > 0 {
-		return []string{fmt.Sprint(faults)}
-	}
-	decision, err := judge.Evaluate(t.Context(), dossier.Bytes())
-	if err != nil {
-		return []string{err.Error()}
-	}
+func (c judgedCase) wrong(decision engine.Decision) []string {
 	want := expectation{
 		Classification: c.Expect.Classification,
 		Risk:           c.Expect.Risk,

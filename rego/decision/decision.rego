@@ -421,12 +421,17 @@ _own_observations contains {
 	people.is_tool(account)
 }
 
-_observations := {"observations": sort([note | some note in notes])} if {
+# Equal notes are one, with the evidence of all.
+_observations := {"observations": sort([note | some note in distinct])} if {
 	notes := _own_observations | {object.union(note, {"evidence": [_rebased(index, pointer) | some pointer in note.evidence]}) |
 		some index, part in _carried
 		some note in part.observations
 	}
-	count(notes) > 0
+	distinct := {object.union(what, {"evidence": sort(pointers)}) |
+		some what in {object.remove(note, ["evidence"]) | some note in notes}
+		pointers := {pointer | some note in notes; object.remove(note, ["evidence"]) == what; some pointer in note.evidence}
+	}
+	count(distinct) > 0
 } else := {}
 
 # --- Parties ------------------------------------------------------------------------

@@ -64,7 +64,7 @@ problems contains {
 problems contains {
 	"status": "fail",
 	"reason": "acc.shared",
-	"message": $"Several persons share {concat(", ", sort(_posture.shared_accounts))}.",
+	"message": $"Several persons share {concat(", ", sort({account | some account in _posture.shared_accounts}))}.",
 	"evidence": {"/posture/shared_accounts"},
 	"remediation": "Give everybody an account of their own, and remove the shared one.",
 } if {

@@ -75,7 +75,7 @@ _identity(name) := people.member(name).id if {
 problems contains {
 	"status": "fail",
 	"reason": "ar.incomplete",
-	"message": $"The review of {_system} left out {concat(", ", sort(_review.unreviewed_holders))}.",
+	"message": $"The review of {_system} left out {concat(", ", sort({holder | some holder in _review.unreviewed_holders}))}.",
 	"evidence": {"/access_review/unreviewed_holders"},
 	"remediation": "Review the access of every holder.",
 } if {

@@ -79,11 +79,11 @@ _dismissed_later(review) if clock.instant(review.dismissed_at) > decisive
 # the objection outweighs the approval.
 standing[owner] := statement if {
 	some owner in {statement.owner | some statement in statements}
-	ranked := sort([[statement.at, _weight[statement.state], statement.evidence, statement] |
+	ranked := sort([[statement.at, _weight[statement.state], statement.account, statement.evidence, statement] |
 		some statement in statements
 		statement.owner == owner
 	])
-	statement := ranked[count(ranked) - 1][3]
+	statement := ranked[count(ranked) - 1][4]
 }
 
 _weight := {"APPROVED": 0, "UNCLEAR": 1, "DISMISSED": 2, "CHANGES_REQUESTED": 3}

@@ -35,7 +35,7 @@ applied(finding, moments) := object.union(finding, {
 
 applied(finding, moments) := object.union(finding, {
 	"status": _status(faults),
-	"message": concat(" ", array.concat([finding.message], [fault.text | some fault in ordered])),
+	"message": concat(" ", array.concat([finding.message], sort({fault.text | some fault in faults}))),
 	"reasons": sort([reason | some reason in ({reason | some reason in finding.reasons} | {_reason(finding.control, fault) | some fault in faults})]),
 	"evidence": sort([pointer | some pointer in ({pointer | some pointer in finding.evidence} | {fault.evidence | some fault in faults})]),
 }) if {
@@ -46,7 +46,6 @@ applied(finding, moments) := object.union(finding, {
 		_concerns(waiver, finding.control)
 		fault := _fault(index, waiver, finding.control, moments)
 	}
-	ordered := sort([fault | some fault in faults])
 }
 
 # A waiver of somebody who may yet turn out to be authorised leaves it open.
