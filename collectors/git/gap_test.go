@@ -319,3 +319,30 @@ func TestLiveGoesOn(t *testing.T) {
 		}
 	}
 }
+
+// Only of a description that nobody edited it is known what it was; where GraphQL
+// does not answer, of none. Nothing else is lost for that.
+func TestLiveTellsEditedDescriptions(t *testing.T) {
+	f := newFake(t)
+	f.shop(2)
+	f.single[shop+"/pulls/402"]["edited_at"] = at(day(4))
+	known := func() (subjects []string) {
+		_, r := collect(t, repository(t, f), march, t.TempDir())
+		for _, e := range r.Events {
+			if e.Type == "coverage.recorded" && strings.Contains(string(e.Data), `"body_history"`) {
+				subjects = append(subjects, e.Subject.ID)
+			}
+		}
+		if n := countTypes(r.Events)["change.reviewed"]; n != 2 {
+			t.Errorf("%d reviews, want 2", n)
+		}
+		return subjects
+	}
+	if got := known(); !slices.Equal(got, []string{"acme/shop#401"}) {
+		t.Errorf("known of %v", got)
+	}
+	f.refuse["api/graphql"] = refusal{404, "Not Found", ""}
+	if got := known(); len(got) != 0 {
+		t.Errorf("without GraphQL known of %v", got)
+	}
+}
