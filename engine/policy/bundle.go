@@ -44,7 +44,7 @@ func ReadFolder(ctx context.Context, fsys fs.FS) (Bundle, error) {
 // ReadArchive reads a bundle from an archive as `opa build` writes it (tar or
 // tar.gz). It does not check signatures.
 func ReadArchive(ctx context.Context, r io.Reader) (Bundle, error) {
-	files, err := untar(ctx, r)
+	files, err := untar(ctx, r, isPolicyFile)
 	if err != nil {
 		return Bundle{}, fmt.Errorf("read bundle archive: %w", err)
 	}
@@ -143,8 +143,8 @@ func readFolder(ctx context.Context, fsys fs.FS) (fileset, error) {
 	return files, nil
 }
 
-// untar collects a bundle from a tar archive, gzipped or not.
-func untar(ctx context.Context, r io.Reader) (fileset, error) {
+// untar collects those files of a tar archive, gzipped or not, that are wanted.
+func untar(ctx context.Context, r io.Reader, wanted func(name string) bool) (fileset, error) {
 	// Other entries are skipped, but not without end.
 	packed := limited(ctx, r)
 	head := make([]byte, 2)
@@ -171,7 +171,7 @@ func untar(ctx context.Context, r io.Reader) (fileset, error) {
 			return nil, err
 		}
 		name := strings.TrimPrefix(strings.TrimPrefix(header.Name, "./"), "/")
-		if header.Typeflag == tar.TypeDir || !isPolicyFile(name) {
+		if header.Typeflag == tar.TypeDir || !wanted(name) {
 			continue
 		}
 		if header.Typeflag != tar.TypeReg || !fs.ValidPath(name) {

@@ -79,7 +79,11 @@ func eachEvent(ctx context.Context, docs *Documents, fault func(string), take fu
 // change behind a rollback's build was reviewed. What access records say only
 // together is joined first.
 func Assemble(ctx context.Context, events []engine.Event, dir assembly.Directory, p *policy.Policy, at time.Time) ([]engine.Dossier, []assembly.Problem, error) {
-	opts, err := assemblyOptions(p)
+	return assemble(ctx, events, dir, p.Settings(), p, at)
+}
+
+func assemble(ctx context.Context, events []engine.Event, dir assembly.Directory, settings []byte, p engine.Policy, at time.Time) ([]engine.Dossier, []assembly.Problem, error) {
+	opts, err := assemblyOptions(settings)
 	if err != nil {
 		return nil, nil, err
 	}

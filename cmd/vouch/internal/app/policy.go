@@ -29,22 +29,28 @@ type PolicyConfig struct {
 
 // OpenPolicy loads a policy for this version of the program.
 func OpenPolicy(ctx context.Context, c PolicyConfig, version string) (*policy.Policy, error) {
+	p, _, err := openPolicy(ctx, c, version)
+	return p, err
+}
+
+// openPolicy returns the bundles too, the whole one first.
+func openPolicy(ctx context.Context, c PolicyConfig, version string) (*policy.Policy, []policy.Bundle, error) {
 	options := policy.Options{Timeout: c.Timeout, EngineVersion: version}
 	if c.Timeout < 0 {
-		return nil, fmt.Errorf("a timeout of %v: it must be positive", c.Timeout)
+		return nil, nil, fmt.Errorf("a timeout of %v: it must be positive", c.Timeout)
 	}
 	if c.Settings != "" {
 		text, err := readFile(c.Settings)
 		if err != nil {
-			return nil, fmt.Errorf("settings: %w", err)
+			return nil, nil, fmt.Errorf("settings: %w", err)
 		}
 		options.Settings = text
 	}
-	p, err := loadBundles(ctx, c.Bundles, options)
+	p, bundles, err := loadBundles(ctx, c.Bundles, options)
 	if isSettingsError(err) {
-		return nil, fmt.Errorf("settings %s: %w", c.Settings, err)
+		return nil, nil, fmt.Errorf("settings %s: %w", c.Settings, err)
 	}
-	return p, err
+	return p, bundles, err
 }
 
 func isSettingsError(err error) bool {
@@ -52,10 +58,10 @@ func isSettingsError(err error) bool {
 	return errors.As(err, &settings)
 }
 
-func loadBundles(ctx context.Context, paths []string, options policy.Options) (*policy.Policy, error) {
+func loadBundles(ctx context.Context, paths []string, options policy.Options) (*policy.Policy, []policy.Bundle, error) {
 	bundles, err := openBundles(ctx, paths)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	options.Overlays = bundles[1:]
 	p, err := policy.New(ctx, bundles[0], options)
@@ -64,9 +70,9 @@ func loadBundles(ctx context.Context, paths []string, options policy.Options) (*
 		if len(paths) > 0 {
 			name = "bundle " + strings.Join(paths, ", ")
 		}
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return nil, nil, fmt.Errorf("%s: %w", name, err)
 	}
-	return p, err
+	return p, bundles, err
 }
 
 // openBundles reads bundles in the order in which they are laid over one
@@ -115,14 +121,14 @@ func openBundle(ctx context.Context, path string) (policy.Bundle, error) {
 	return policy.ReadArchive(ctx, f)
 }
 
-// assemblyOptions are the settings that concern the reading of evidence.
-func assemblyOptions(p *policy.Policy) (assembly.Options, error) {
+// assemblyOptions are those of a policy's settings that concern the reading of evidence.
+func assemblyOptions(text []byte) (assembly.Options, error) {
 	var settings struct {
 		Skew          float64 `json:"clock_skew_seconds"`
 		Documentation float64 `json:"emergency_documentation_hours"`
 		Sequence      float64 `json:"sequence_window_hours"`
 	}
-	if err := json.Unmarshal(p.Settings(), &settings); err != nil {
+	if err := json.Unmarshal(text, &settings); err != nil {
 		return assembly.Options{}, fmt.Errorf("settings: %w", err)
 	}
 	return assembly.Options{

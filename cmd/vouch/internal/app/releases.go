@@ -37,7 +37,8 @@ func OpenJudge(ctx context.Context, c PolicyConfig, releases, version string) (e
 			bundles = []string{bundle}
 		}
 		options.Settings = settings
-		return loadBundles(ctx, bundles, options)
+		p, _, err := loadBundles(ctx, bundles, options)
+		return p, err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("releases %s: %w", releases, err)
