@@ -141,6 +141,13 @@ func ProveInclusion(head Checkpoint, tiles Tiles, size int64, signed []byte, ind
 	if err != nil {
 		return Inclusion{}, fmt.Errorf("ledger: prove entry %d: %w", index, err)
 	}
+	root, err := RootAt(head, tiles, size)
+	if err != nil {
+		return Inclusion{}, err
+	}
+	if tlog.CheckRecord(hashes, size, root, index, LeafHash(leaf)) != nil {
+		return Inclusion{}, fmt.Errorf("ledger: entry %d is not what the log commits to: the record was changed", index)
+	}
 	return Inclusion{Format: inclusionFormat, Index: index, Leaf: leaf, Hashes: orEmpty(hashes), Checkpoint: string(signed)}, nil
 }
 

@@ -44,8 +44,8 @@ func (s *Store) write(ctx context.Context, do func(w *writing) error) error {
 		if err := s.fits(head.PublicKey); err != nil {
 			return err
 		}
-		if w.tree, err = ledger.ParseTree(head.Size, head.Edge); err != nil {
-			return fmt.Errorf("the head of the log is damaged: %w", err)
+		if w.tree, err = s.trusted(head); err != nil {
+			return err
 		}
 		w.origin, w.before, w.now = head.Origin, head.Size, max(micros(s.clock()), head.RecordedAt)
 		if err := do(w); err != nil {
@@ -56,6 +56,23 @@ func (s *Store) write(ctx context.Context, do func(w *writing) error) error {
 		}
 		return tx.Commit()
 	})
+}
+
+// trusted is the right edge of the log, if it is what our key signed. To build on
+// anything else would be to sign what somebody else wrote.
+func (s *Store) trusted(head rows.LockLedgerRow) (ledger.Tree, error) {
+	tree, err := ledger.ParseTree(head.Size, head.Edge)
+	if err != nil {
+		return tree, fmt.Errorf("the head of the log is damaged, verify the journal: %w", err)
+	}
+	signed, err := ledger.OpenCheckpoint(head.Checkpoint, s.key.Public())
+	if err != nil {
+		return tree, fmt.Errorf("the head of the log was changed, verify the journal: %w", err)
+	}
+	if signed != (ledger.Checkpoint{Origin: head.Origin, Size: tree.Size(), Root: tree.Root()}) {
+		return tree, errors.New("the head of the log is not the one that was signed: somebody changed it, verify the journal")
+	}
+	return tree, nil
 }
 
 // append adds an entry; RecordedAt is set here. It returns the number of the leaf.

@@ -2,10 +2,12 @@ package storetest
 
 import (
 	"bytes"
+	"compress/gzip"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -135,6 +137,7 @@ func testBackup(t *testing.T, d Database, other Database) {
 		t.Fatal(err)
 	}
 	// Somebody writes meanwhile.
+	records := journal(t, s)
 	stop, stopped := make(chan struct{}), make(chan error)
 	go func() {
 		for n := 3000; ; n++ {
@@ -144,7 +147,8 @@ func testBackup(t *testing.T, d Database, other Database) {
 				return
 			default:
 			}
-			if _, err := s.AddEvents(ctx, []engine.Event{Event(n)}, nil); err != nil {
+			one := Judged(Judge(), n, 0, 0)
+			if err := records.Append(ctx, one.Dossier, one.Decision); err != nil {
 				stopped <- err
 				return
 			}
@@ -165,7 +169,7 @@ func testBackup(t *testing.T, d Database, other Database) {
 				t.Fatalf("%+v, %v; the backup was of %+v", report, err, head)
 			}
 			restored := Open(t, address, store.Options{Key: key})
-			if diff := cmp.Diff(everything(t, s), everything(t, restored)); diff != "" {
+			if diff := cmp.Diff(everything(t, s, head.Size), everything(t, restored, head.Size)); diff != "" {
 				t.Error(diff)
 			}
 			if cursor, err := restored.Cursor(ctx, "c"); err != nil || string(cursor) != "1" {
@@ -191,6 +195,34 @@ func testBackup(t *testing.T, d Database, other Database) {
 			}
 		}
 	})
+	t.Run("without its end", func(t *testing.T) {
+		whole, err := gzip.NewReader(bytes.NewReader(archive.Bytes()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(whole)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines := bytes.SplitAfter(text, []byte("\n"))
+		for name, left := range map[string][][]byte{
+			"last line": lines[:len(lines)-2], "last entry": append(slices.Clone(lines[:len(lines)-3]), lines[len(lines)-2]),
+			"first entry": append(slices.Clone(lines[:len(lines)-int(head.Size)-2]), lines[len(lines)-int(head.Size)-1:]...),
+			"head":        lines[1:], "nothing after the end": append(slices.Clone(lines), []byte("{}\n")),
+		} {
+			var b bytes.Buffer
+			zip := gzip.NewWriter(&b)
+			if _, err := zip.Write(bytes.Join(left, nil)); err != nil {
+				t.Fatal(err)
+			}
+			if err := zip.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := store.Restore(ctx, d.Fresh(t), &b, how); err == nil {
+				t.Errorf("%s is missing: restored", name)
+			}
+		}
+	})
 	t.Run("another key", func(t *testing.T) {
 		address := d.Fresh(t)
 		report, err := store.Restore(ctx, address, bytes.NewReader(archive.Bytes()), store.Verification{Keys: []ledger.PublicKey{Key(t).Public()}})
@@ -204,18 +236,20 @@ func testBackup(t *testing.T, d Database, other Database) {
 	})
 }
 
-// everything reads what questions can be asked of a journal that build made, and
-// the events that build recorded.
-func everything(t *testing.T, s *store.Store) string {
+// everything is what can be asked of the first entries of a journal that build made.
+func everything(t *testing.T, s *store.Store, size int64) string {
 	t.Helper()
 	ctx := t.Context()
 	var b strings.Builder
 	for after := ""; ; {
-		page, err := s.List(ctx, store.Filter{}, after, 7)
+		page, err := s.List(ctx, store.Filter{}, after, 50)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, one := range page.Decisions {
+			if one.Index >= size {
+				continue
+			}
 			record, err := s.Decision(ctx, one.ID)
 			if err != nil {
 				t.Fatal(err)
@@ -230,14 +264,16 @@ func everything(t *testing.T, s *store.Store) string {
 			break
 		}
 	}
-	subjects, err := s.Subjects(ctx, store.SubjectFilter{}, engine.Subject{}, 1000)
+	subjects, err := s.Subjects(ctx, store.SubjectFilter{}, engine.Subject{}, 100_000)
 	if err != nil {
 		t.Fatal(err)
 	}
-	deadlines, err := s.Deadlines(ctx, store.SubjectFilter{}, nil, 1000)
+	deadlines, err := s.Deadlines(ctx, store.SubjectFilter{}, nil, 100_000)
 	if err != nil {
 		t.Fatal(err)
 	}
+	later := func(one store.Summary) bool { return one.Index >= size }
+	subjects, deadlines = slices.DeleteFunc(subjects, later), slices.DeleteFunc(deadlines, later)
 	releases, err := s.Releases(ctx)
 	if err != nil {
 		t.Fatal(err)

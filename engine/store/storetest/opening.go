@@ -191,14 +191,51 @@ func testProofs(t *testing.T, d Database) {
 	if err != nil || root != head.Root {
 		t.Errorf("the tiles lead to %s, %v; the checkpoint says %s", root, err, head.Root)
 	}
-	// A proof of what somebody changed is not made.
-	v := vandal{t, raw(t, j.address)}
-	v.rewrite(j.victim.Index, `"severity":"medium"`, `"severity":"low"`, true)
-	if _, err := s.ProveInclusion(ctx, j.victim.Index); err == nil {
-		t.Error("proved what was changed")
+	// Nothing is proven or backed up that somebody changed, nor signed.
+	for name, rehash := range map[string]bool{"content": false, "content and hash": true} {
+		t.Run(name, func(t *testing.T) {
+			address := d.Fresh(t)
+			build(t, address, key)
+			changed := Open(t, address, store.Options{Key: key})
+			vandal{t, raw(t, address)}.rewrite(j.victim.Index, `"severity":"medium"`, `"severity":"low"`, rehash)
+			if _, err := changed.ProveInclusion(ctx, j.victim.Index); err == nil {
+				t.Error("proved what was changed")
+			}
+			if _, err := changed.Backup(ctx, &bytes.Buffer{}); err == nil {
+				t.Error("backed up what was changed")
+			}
+		})
 	}
-	if _, err := s.Backup(ctx, &bytes.Buffer{}); err == nil {
-		t.Error("backed up what was changed")
+}
+
+// testLaundering changes an entry and everything that follows from it, but for the
+// signature, and waits for the store to sign it with its next entry.
+func testLaundering(t *testing.T, d Database) {
+	ctx := t.Context()
+	for name, change := range map[string]func(v vandal){
+		"entry and head": func(v vandal) {
+			v.rewrite(size-2, `"severity":"medium"`, `"severity":"low"`, true)
+			v.moveHead(size)
+		},
+		"tail cut": func(v vandal) {
+			v.exec("DELETE FROM entries WHERE idx = $1", size-1)
+			v.moveHead(size - 1)
+		},
+		"origin": func(v vandal) { v.exec("UPDATE ledger SET origin = 'example.com/other'") },
+		"signature": func(v vandal) {
+			note := sound{}.head(v)
+			v.exec("UPDATE ledger SET checkpoint = $1", append(note[:len(note)-10:len(note)-10], []byte("AAAAAAAA=\n")...))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			address, key := d.Fresh(t), Key(t)
+			build(t, address, key)
+			change(vandal{t, raw(t, address)})
+			s := Open(t, address, store.Options{Key: key})
+			if _, err := s.AddEvents(ctx, []engine.Event{Event(5000)}, nil); err == nil || !strings.Contains(err.Error(), "verify the journal") {
+				t.Errorf("the store went on from a head that it had not signed: %v", err)
+			}
+		})
 	}
 }
 

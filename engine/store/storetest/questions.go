@@ -301,6 +301,9 @@ func testReleases(t *testing.T, d Database) {
 	if err != nil || added.AddedBy != "mia" || added.AddedAt.IsZero() {
 		t.Fatal(added, err)
 	}
+	if got, err := s.AddRelease(ctx, policy("1.1.0", Epoch.Add(-time.Hour), `{}`), "mia"); !errors.Is(err, store.ErrPast) {
+		t.Errorf("in the past: %+v, %v", got, err)
+	}
 	second := policy("1.1.0", Epoch.Add(time.Hour), `{"a":2}`)
 	if _, err := s.AddRelease(ctx, second, "ada"); err != nil {
 		t.Fatal(err)

@@ -33,6 +33,7 @@ func Run(t *testing.T, d, other Database) {
 	t.Run("NewerSchema", func(t *testing.T) { testNewerSchema(t, d) })
 	t.Run("Rotation", func(t *testing.T) { testRotation(t, d) })
 	t.Run("Proofs", func(t *testing.T) { testProofs(t, d) })
+	t.Run("Laundering", func(t *testing.T) { testLaundering(t, d) })
 	t.Run("Judges", func(t *testing.T) { testJournalOf(t, d) })
 	t.Run("Due", func(t *testing.T) { testDue(t, d) })
 	t.Run("Append", func(t *testing.T) { testAppend(t, d) })

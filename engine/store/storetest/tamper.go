@@ -275,6 +275,12 @@ func tamperings() []tampering {
 		{"row changed: right edge", func(v vandal, j sound) {
 			v.exec("UPDATE ledger SET edge = (SELECT hash FROM entries WHERE idx = 0)")
 		}, "ledger", "changevouch/", -1, "the head of the log was changed"},
+		{"row changed: a hash of the right edge", func(v vandal, j sound) {
+			var edge []byte
+			v.row("SELECT edge FROM ledger", nil, &edge)
+			edge[40] ^= 1
+			v.exec("UPDATE ledger SET edge = $1", edge)
+		}, "ledger", "changevouch/", -1, "the right edge of the tree was changed"},
 		{"row changed: head", func(v vandal, j sound) {
 			v.exec("UPDATE ledger SET checkpoint = $1", bytes.Replace(j.head(v), []byte("\n271\n"), []byte("\n272\n"), 1))
 		}, "ledger", "changevouch/", -1, "the head of the log was changed"},
