@@ -136,9 +136,9 @@ func testBackup(t *testing.T, d Database, other Database) {
 	if _, err := s.AddEvents(ctx, []engine.Event{Event(2000)}, &store.Cursor{Name: "c", Value: []byte("1")}); err != nil {
 		t.Fatal(err)
 	}
-	// Somebody writes meanwhile.
 	records := journal(t, s)
-	stop, stopped := make(chan struct{}), make(chan error)
+	// Somebody writes meanwhile.
+	stop, stopped, begun := make(chan struct{}), make(chan error, 1), make(chan struct{})
 	go func() {
 		for n := 3000; ; n++ {
 			select {
@@ -152,15 +152,34 @@ func testBackup(t *testing.T, d Database, other Database) {
 				stopped <- err
 				return
 			}
+			if n == 3000 {
+				close(begun)
+			}
+			time.Sleep(time.Millisecond) // or there would be more to restore than to test
 		}
 	}()
+	select {
+	case <-begun:
+	case err := <-stopped:
+		t.Fatal(err)
+	}
+	how := store.Verification{Keys: []ledger.PublicKey{key.Public()}, Earlier: [][]byte{j.earlier}}
 	var archive bytes.Buffer
-	head, err := s.Backup(ctx, &archive)
+	var head ledger.Checkpoint
+	var err error
+	for range 4 { // each must be of one moment
+		archive.Reset()
+		if head, err = s.Backup(ctx, &archive); err != nil {
+			break
+		}
+		if _, err = store.Restore(ctx, Files{}.Fresh(t), bytes.NewReader(archive.Bytes()), how); err != nil {
+			break
+		}
+	}
 	close(stop)
 	if err := errors.Join(err, <-stopped); err != nil {
 		t.Fatal(err)
 	}
-	how := store.Verification{Keys: []ledger.PublicKey{key.Public()}, Earlier: [][]byte{j.earlier}}
 	for name, to := range map[string]Database{"same kind": d, "other kind": other} {
 		t.Run(name, func(t *testing.T) {
 			address := to.Fresh(t)
@@ -190,7 +209,7 @@ func testBackup(t *testing.T, d Database, other Database) {
 	}
 	t.Run("cut off", func(t *testing.T) {
 		for _, n := range []int{0, 1, archive.Len() / 2, archive.Len() - 1} {
-			if _, err := store.Restore(ctx, d.Fresh(t), io.LimitReader(bytes.NewReader(archive.Bytes()), int64(n)), how); err == nil {
+			if _, err := store.Restore(ctx, Files{}.Fresh(t), io.LimitReader(bytes.NewReader(archive.Bytes()), int64(n)), how); err == nil {
 				t.Errorf("restored %d of %d bytes", n, archive.Len())
 			}
 		}
@@ -218,7 +237,7 @@ func testBackup(t *testing.T, d Database, other Database) {
 			if err := zip.Close(); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := store.Restore(ctx, d.Fresh(t), &b, how); err == nil {
+			if _, err := store.Restore(ctx, Files{}.Fresh(t), &b, how); err == nil {
 				t.Errorf("%s is missing: restored", name)
 			}
 		}
