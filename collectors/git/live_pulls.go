@@ -168,13 +168,18 @@ func (l *live) history(ctx context.Context, step *collectors.Step, number int) e
 	if err != nil {
 		return err
 	}
-	var w struct {
-		Errors []json.RawMessage `json:"errors"`
-	}
-	if a.refused() || json.Unmarshal(a.Bytes, &w) != nil || len(w.Errors) > 0 {
+	if !told(a) {
 		step.Add(collectors.Mapping{Ignored: map[string]int{"history of a pull request that GraphQL does not tell": 1}})
 		return nil
 	}
 	l.add(step, l.mapper, a)
 	return nil
+}
+
+// told reports whether GraphQL answered in full: its errors come with status 200.
+func told(a answer) bool {
+	var w struct {
+		Errors []json.RawMessage `json:"errors"`
+	}
+	return !a.refused() && json.Unmarshal(a.Bytes, &w) == nil && len(w.Errors) == 0
 }
