@@ -39,7 +39,7 @@ func OpenSample(folder string) (Sample, error) {
 func (s Sample) Events(ctx context.Context) ([]engine.Event, error) {
 	var events []engine.Event
 	for _, c := range Collectors() {
-		from := filepath.Join(s.Folder, sampleSources[c.Name])
+		from := s.Recordings(c.Name)
 		result, err := c.Read(ctx, []string{from})
 		if err != nil {
 			return nil, fmt.Errorf("sample: %w", err)
@@ -51,3 +51,8 @@ func (s Sample) Events(ctx context.Context) ([]engine.Event, error) {
 
 // Directory is the path of the sample's directory.
 func (s Sample) Directory() string { return filepath.Join(s.Folder, "directory.yaml") }
+
+// Recordings is the folder of one source's recordings, by the name of its collector.
+func (s Sample) Recordings(source string) string {
+	return filepath.Join(s.Folder, sampleSources[source])
+}

@@ -59,6 +59,7 @@ Exit codes: 0 compliant · 1 error, nothing was decided · 2 non-compliant ·
 		newEvalCommand(sys),
 		newCollectCommand(sys),
 		newAssembleCommand(sys),
+		newDecideCommand(sys),
 		newSourcesCommand(sys),
 		newDirectoryCommand(sys),
 		newPolicyCommand(sys),

@@ -1,0 +1,187 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"slices"
+	"time"
+
+	"github.com/changevouch/changevouch/engine"
+	"github.com/changevouch/changevouch/engine/assembly"
+	"github.com/changevouch/changevouch/engine/report"
+	"github.com/changevouch/changevouch/engine/store"
+)
+
+// Decide judges what a journal's events say, and records it.
+type Decide struct {
+	Store     *store.Store
+	Policy    StandingPolicy
+	Directory assembly.Directory // its waivers and attestations beside those of the journal
+	At        time.Time
+}
+
+// Decided counts what a Decide did. Standing is what holds now of every subject that
+// the events speak of, judged this time or before.
+type Decided struct {
+	Judged, Unchanged int
+	Standing          report.Summary
+}
+
+// Deciding is told what happens. Judged gets a decision when its record is durable.
+type Deciding struct {
+	Judged    func(report.Judgement) error
+	Undecided func(error)
+	Problem   func(assembly.Problem)
+}
+
+// recordStep is how many decisions are recorded in one transaction.
+const recordStep = 64
+
+// Run assembles dossiers from all events of the journal, judges those that are due
+// (see store.Journal.Due) and records the decisions. A dossier on which there is no
+// decision does not keep the others from being judged.
+func (d Decide) Run(ctx context.Context, tell Deciding) (Decided, error) {
+	var done Decided
+	dossiers, err := d.assemble(ctx, tell.Problem)
+	if err != nil {
+		return done, err
+	}
+	journal, err := d.Store.Journal(ctx, d.Policy.Judge)
+	if err != nil {
+		return done, err
+	}
+	type answer struct {
+		judged store.Judgement
+		due    bool
+		err    error
+	}
+	decide := func(ctx context.Context, dossier engine.Dossier) answer {
+		text, err := encodeDossier(dossier, "")
+		if err != nil {
+			return answer{err: err}
+		}
+		due, err := journal.Due(ctx, text)
+		if err != nil || !due {
+			return answer{err: err}
+		}
+		decision, err := d.Policy.Evaluate(ctx, text)
+		if err != nil {
+			err = fmt.Errorf("%s %s: %w", dossier.Subject.Type, dossier.Subject.ID, err)
+		}
+		return answer{judged: store.Judgement{Dossier: text, Decision: decision}, due: true, err: err}
+	}
+	var batch []store.Judgement
+	record := func() error {
+		if err := journal.AppendAll(ctx, batch); err != nil {
+			return fmt.Errorf("record decisions: %w", err)
+		}
+		for _, j := range batch {
+			done.Judged++
+			if err := tell.Judged(report.Judgement{Decision: j.Decision, Dossier: j.Dossier}); err != nil {
+				return err
+			}
+		}
+		batch = batch[:0]
+		return nil
+	}
+	err = ordered(ctx, slices.Values(dossiers), runtime.GOMAXPROCS(0), decide, func(a answer) error {
+		switch {
+		case a.err != nil && (!a.due || ctx.Err() != nil):
+			return a.err
+		case a.err != nil:
+			done.Standing.Undecided++
+			tell.Undecided(a.err)
+		case !a.due:
+			done.Unchanged++
+		default:
+			batch = append(batch, a.judged)
+		}
+		if len(batch) < recordStep {
+			return nil
+		}
+		return record()
+	})
+	if err == nil {
+		err = record()
+	}
+	if err != nil {
+		return done, err
+	}
+	return done, d.stand(ctx, dossiers, &done.Standing)
+}
+
+// assemble makes the dossiers of everything that the journal has events of.
+func (d Decide) assemble(ctx context.Context, problem func(assembly.Problem)) ([]engine.Dossier, error) {
+	var events []engine.Event
+	for e, err := range d.Store.Events(ctx, store.EventFilter{}) {
+		if err != nil {
+			return nil, err
+		}
+		events = append(events, e)
+	}
+	if len(events) == 0 {
+		return nil, fmt.Errorf("the journal %s holds no events yet: name some with --events, or recordings of a source", d.Store.Place())
+	}
+	dir := d.Directory
+	waivers, err := d.Store.Waivers(ctx)
+	if err != nil {
+		return nil, err
+	}
+	attestations, err := d.Store.Attestations(ctx)
+	if err != nil {
+		return nil, err
+	}
+	dir.Waivers = replaced(dir.Waivers, waivers, func(w engine.Waiver) string { return w.ID })
+	dir.Attestations = replaced(dir.Attestations, attestations, func(a engine.Attestation) string { return a.ID })
+	dossiers, problems, err := assemble(ctx, events, dir, d.Policy.settings, d.Policy, d.At)
+	for _, p := range problems {
+		problem(p)
+	}
+	return dossiers, err
+}
+
+// replaced adds what was recorded to what a file says; of one id the record counts.
+func replaced[T any](file, recorded []T, id func(T) string) []T {
+	out := slices.DeleteFunc(slices.Clone(file), func(v T) bool {
+		return slices.ContainsFunc(recorded, func(r T) bool { return id(r) == id(v) })
+	})
+	return append(out, recorded...)
+}
+
+// stand counts what holds of the subjects of dossiers.
+func (d Decide) stand(ctx context.Context, dossiers []engine.Dossier, sum *report.Summary) error {
+	subjects := map[engine.Subject]bool{}
+	for _, dossier := range dossiers {
+		subjects[dossier.Subject] = true
+	}
+	return EachSubject(ctx, d.Store, store.SubjectFilter{}, func(s store.Summary) error {
+		if subjects[s.Subject] {
+			sum.Add(engine.Decision{Outcome: s.Outcome})
+		}
+		return nil
+	})
+}
+
+// subjectsPage is how many subjects are read at once.
+const subjectsPage = 500
+
+// EachSubject hands over the latest decision on each subject that a filter chooses.
+func EachSubject(ctx context.Context, s *store.Store, filter store.SubjectFilter, take func(store.Summary) error) error {
+	var after engine.Subject
+	for {
+		page, err := s.Subjects(ctx, filter, after, subjectsPage)
+		if err != nil {
+			return err
+		}
+		for _, one := range page {
+			if err := take(one); err != nil {
+				return err
+			}
+			after = one.Subject
+		}
+		if len(page) < subjectsPage {
+			return nil
+		}
+	}
+}

@@ -1,0 +1,121 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"strings"
+
+	"github.com/changevouch/changevouch/engine/ledger"
+	"github.com/changevouch/changevouch/engine/store"
+)
+
+// JournalConfig says where the journal is and which key signs it. The zero value is
+// the journal in the user's state directory.
+type JournalConfig struct {
+	Store string // sqlite:PATH or postgres://…; empty is store.DefaultURL
+	Key   string // a file; empty is PATH.key, or ledger.key in the user's state directory
+}
+
+// Address is the URL of the journal.
+func (c JournalConfig) Address() (string, error) {
+	if c.Store != "" {
+		return c.Store, nil
+	}
+	return store.DefaultURL()
+}
+
+// KeyFile is the path of the signing key.
+func (c JournalConfig) KeyFile() (string, error) {
+	address, err := c.Address()
+	if c.Key != "" || err != nil {
+		return c.Key, err
+	}
+	if path, ok := strings.CutPrefix(address, "sqlite:"); ok {
+		return path + ".key", nil
+	}
+	standard, err := store.DefaultURL()
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(filepath.Dir(strings.TrimPrefix(standard, "sqlite:")), "ledger.key"), nil
+}
+
+// Read opens the journal without its key: what it holds can be read, by whoever may
+// read the database.
+func (c JournalConfig) Read(ctx context.Context) (*store.Store, error) {
+	address, err := c.Address()
+	if err != nil {
+		return nil, err
+	}
+	s, err := store.Open(ctx, address, store.Options{})
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w\nThe first vouch decide makes it; --store names another", err)
+	}
+	return s, err
+}
+
+// Write opens the journal to record in it. A journal that is not there yet is made,
+// and so is its key; a key that is missing for a journal that exists is not, because
+// no other would fit.
+func (c JournalConfig) Write(ctx context.Context) (*store.Store, error) {
+	address, err := c.Address()
+	if err != nil {
+		return nil, err
+	}
+	key, err := c.key(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return store.Open(ctx, address, store.Options{Key: key})
+}
+
+func (c JournalConfig) key(ctx context.Context) (*ledger.Key, error) {
+	path, err := c.KeyFile()
+	if err != nil {
+		return nil, err
+	}
+	key, err := ledger.ReadKey(path)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return key, err
+	}
+	if s, err := c.Read(ctx); err == nil {
+		defer s.Close()
+		public, err := s.PublicKey(ctx)
+		if err == nil {
+			return nil, fmt.Errorf("%w: the journal %s is signed by %s, and there is no key file %s: name it with --key, or restore it", store.ErrKey, s.Place(), public, path)
+		}
+	}
+	return ledger.OpenKey(path)
+}
+
+// PublicKeys are the keys by which the journal is checked: those of a file or, when
+// none is named, the public half of the signing key. They never come out of the
+// journal itself.
+func (c JournalConfig) PublicKeys(file string) ([]ledger.PublicKey, error) {
+	if file != "" {
+		text, err := readFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("public key: %w", err)
+		}
+		keys, err := ledger.ParsePublicKeys(text)
+		if err != nil {
+			return nil, fmt.Errorf("public key %s: %w", file, err)
+		}
+		return keys, nil
+	}
+	path, err := c.KeyFile()
+	if err != nil {
+		return nil, err
+	}
+	key, err := ledger.ReadKey(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("no key to check with: --public-key names a file with the journal's public key (there is no key file %s)", path)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return []ledger.PublicKey{key.Public()}, nil
+}
