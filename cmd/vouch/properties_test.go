@@ -102,15 +102,16 @@ func (cases *caseBook) removalNeverHelps(t *testing.T) {
 			}
 		},
 	}
+	wanting := slices.DeleteFunc(slices.Clone(cases.all), func(c judgedCase) bool { return compliant(cases.verdict(t, c)) })
 	rapid.Check(t, func(t *rapid.T) {
-		c := cases.draw(t)
+		c := rapid.SampledFrom(wanting).Draw(t, "case")
 		before := cases.verdict(t, c)
 		poorer := c.document()
 		what := rapid.SampledFrom(slices.Sorted(maps.Keys(removals))).Draw(t, "what")
 		removals[what](t, poorer)
 		// Whoever is not authorised and acts breaks CM-2.6 by acting.
 		after := cases.judge(t, c, poorer)
-		if compliant(after) && !compliant(before) && !failsOnly(before, "CM-2.6") {
+		if compliant(after) && !failsOnly(before, "CM-2.6") {
 			t.Fatalf("%s: %s without %s, %s before", c.ID, after.Outcome, what, before.Outcome)
 		}
 	})

@@ -79,8 +79,12 @@ _gaps contains evidence.gap(source) if {
 }
 
 _overlap := "; that an unrelated incident was open at the time is no declaration" if {
-	count(input.change.concurrent_incidents) > 0
+	some incident in input.change.concurrent_incidents
+	clock.instant(incident.started_at) <= emergency.decisive
+	not _over_before(incident)
 }
+
+_over_before(incident) if clock.instant(incident.resolved_at) < emergency.decisive
 
 default _overlap := ""
 
