@@ -48,6 +48,7 @@ func TestCases(t *testing.T) {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".json"), func(t *testing.T) { book.read(t, file) })
 	}
 	t.Run("golden", book.goldenDecisions)
+	t.Run("stock opa", book.stockOPA)
 	// Every check judges a dossier: a few each time; -rapid.checks asks for more.
 	if checks := flag.Lookup("rapid.checks"); checks.Value.String() == checks.DefValue {
 		if err := checks.Value.Set("25"); err != nil {
