@@ -42,6 +42,7 @@ func year(n int) []engine.Event {
 }
 
 func BenchmarkAssemble(b *testing.B) {
+	b.ReportAllocs()
 	events, dir := year(1000), directory(b)
 	b.ResetTimer()
 	for b.Loop() {

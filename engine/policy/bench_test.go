@@ -1,6 +1,7 @@
 package policy_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -155,4 +156,127 @@ func BenchmarkLoad(b *testing.B) {
 	for b.Loop() {
 		builtInPolicy(b)
 	}
+}
+
+// BenchmarkCases judges all cases: the median of a dossier, and how much dearer a
+// whole change is than one judged by five controls only (which read everything
+// that the others share). One op is one pass over all cases.
+func BenchmarkCases(b *testing.B) {
+	dossiers := caseDossiers(b)
+	answer := ours(b, dossiers)
+	five := asked(b, dossiers, five)
+	pass(b, len(dossiers), answer) // what is made once
+	whole, part := make([][]time.Duration, len(dossiers)), make([][]time.Duration, len(dossiers))
+	for b.Loop() {
+		for i := range dossiers {
+			whole[i] = append(whole[i], timed(b, answer, i))
+			part[i] = append(part[i], timed(b, five, i))
+		}
+	}
+	all := make([]time.Duration, len(dossiers))
+	for i, row := range whole {
+		slices.Sort(row)
+		all[i] = row[len(row)/2]
+	}
+	slices.Sort(all)
+	b.ReportMetric(0, "ns/op") // of both together: says nothing
+	b.ReportMetric(float64(all[len(all)/2])/1e6, "ms/median")
+	b.ReportMetric(float64(all[len(all)*99/100])/1e6, "ms/p99")
+	b.ReportMetric(medians(whole)/medians(part), "x/five")
+}
+
+var five = []string{"CM-2.6", "CM-4.A.1", "CM-4.B.1", "CM-4.C.1", "CM-4.D.1"}
+
+// BenchmarkControls is the time of each control beyond what all share
+// (classification, risk), per change among the cases; of the five dearest.
+func BenchmarkControls(b *testing.B) {
+	dossiers := caseDossiers(b)
+	var ids []string
+	for _, c := range builtInPolicy(b).Controls() {
+		ids = append(ids, c.ID)
+	}
+	shared := asked(b, dossiers, nil)
+	spent := map[string]time.Duration{}
+	answers := map[string]judge{}
+	for _, id := range ids {
+		answers[id] = asked(b, dossiers, []string{id})
+	}
+	judged := 0
+	for b.Loop() {
+		for i := 0; i < len(dossiers); i += 5 { // of every kind some
+			judged++
+			base := timed(b, shared, i)
+			for _, id := range ids {
+				spent[id] += timed(b, answers[id], i) - base
+			}
+		}
+	}
+	slices.SortFunc(ids, func(x, y string) int { return int(spent[y] - spent[x]) })
+	b.ReportMetric(0, "ns/op")
+	for _, id := range ids[:5] {
+		b.ReportMetric(float64(spent[id].Microseconds())/float64(judged), "µs/"+id)
+	}
+}
+
+func timed(b *testing.B, answer judge, i int) time.Duration {
+	b.Helper()
+	start := time.Now()
+	if err := answer(i); err != nil {
+		b.Fatal(err)
+	}
+	return time.Since(start)
+}
+
+// asked evaluates classification, risk and the findings of some controls.
+func asked(b *testing.B, dossiers [][]byte, controls []string) judge {
+	b.Helper()
+	ids, err := json.Marshal(append([]string{}, controls...))
+	if err != nil {
+		b.Fatal(err)
+	}
+	query, err := rego.New(
+		rego.Query(`x := [data.classification.document, data.risk.document, [f | some id in `+string(ids)+`; f := data.decision.own[id]]]`),
+		rego.LoadBundle(builtIn),
+		rego.StoreReadAST(true),
+		rego.StrictBuiltinErrors(true),
+	).PrepareForEval(b.Context())
+	if err != nil {
+		b.Fatal(err)
+	}
+	inputs := make([]any, len(dossiers))
+	for i, text := range dossiers {
+		if err := json.Unmarshal(text, &inputs[i]); err != nil {
+			b.Fatal(err)
+		}
+	}
+	return func(i int) error {
+		_, err := query.Eval(b.Context(), rego.EvalInput(inputs[i]))
+		return err
+	}
+}
+
+// caseDossiers are the changes among the cases.
+func caseDossiers(b *testing.B) [][]byte {
+	b.Helper()
+	books, err := filepath.Glob("../../testdata/cases/*.json")
+	if err != nil || len(books) == 0 {
+		b.Fatalf("no cases: %v", err)
+	}
+	var dossiers [][]byte
+	for _, book := range books {
+		text, err := os.ReadFile(book)
+		if err != nil {
+			b.Fatal(err)
+		}
+		var cases []struct{ Settings, Releases, Dossier json.RawMessage }
+		if err := json.Unmarshal(text, &cases); err != nil {
+			b.Fatal(err)
+		}
+		for _, c := range cases {
+			if c.Settings == nil && c.Releases == nil && bytes.Contains(c.Dossier, []byte(`"change": {`)) {
+				dossiers = append(dossiers, c.Dossier)
+			}
+		}
+	}
+	return dossiers
 }
