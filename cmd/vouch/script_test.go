@@ -5,6 +5,7 @@ import (
 	"flag"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"testing"
 
@@ -37,7 +38,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("ACME", acme)
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "keep": keep},
 	})
 }
 
@@ -50,6 +51,18 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	if got := exitStatus(err); got != args[0] {
 		ts.Fatalf("exit code %s, want %s (%v)", got, args[0], err)
 	}
+}
+
+// keep NAME REGEXP sets a variable to the first group of what the last command wrote.
+func keep(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: keep NAME REGEXP")
+	}
+	found := regexp.MustCompile("(?m)" + args[1]).FindStringSubmatch(ts.ReadFile("stdout"))
+	if len(found) < 2 {
+		ts.Fatalf("no match for %s in stdout", args[1])
+	}
+	ts.Setenv(args[0], found[1])
 }
 
 func exitStatus(err error) string {
