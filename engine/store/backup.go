@@ -245,7 +245,8 @@ func (s *Store) restore(ctx context.Context, r io.Reader, how Verification) (Rep
 		return Report{}, err
 	}
 	defer func() { _ = tx.Rollback() }() // after a commit it does nothing
-	w := &restoring{writing: writing{Queries: rows.New(tx), tx: tx}, sum: sha256.New()}
+	db := s.statements(tx)
+	w := &restoring{writing: newWriting(db), sum: sha256.New()}
 	switch _, err := w.Ledger(ctx); {
 	case err == nil:
 		return Report{}, fmt.Errorf("%w: there is a journal already", ErrConflict)
@@ -255,7 +256,7 @@ func (s *Store) restore(ctx context.Context, r io.Reader, how Verification) (Rep
 	if err := w.read(ctx, r); err != nil {
 		return Report{}, err
 	}
-	report, err := verify(ctx, tx, how)
+	report, err := verify(ctx, db, how)
 	if err != nil {
 		return Report{}, err
 	}
@@ -267,7 +268,7 @@ func (s *Store) restore(ctx context.Context, r io.Reader, how Verification) (Rep
 
 // restoring writes what a backup holds, and derives the rest.
 type restoring struct {
-	writing
+	*writing
 	sum hash.Hash
 	end *backupEnd
 }

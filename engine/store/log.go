@@ -14,13 +14,15 @@ import (
 // until it ends, and what it appends follows what was there.
 type writing struct {
 	*rows.Queries
-	tx      *sql.Tx
+	tx      rows.DBTX
 	origin  string
 	tree    ledger.Tree
 	before  int64 // size at the beginning
 	now     int64 // recorded_at: never before that of an entry before
 	signers []*ledger.Key
 }
+
+func newWriting(tx rows.DBTX) *writing { return &writing{Queries: rows.New(tx), tx: tx} }
 
 // write runs one transaction, whole or not at all, and signs the new head with
 // it. do may run several times; it must depend on nothing that it did before. An
@@ -36,7 +38,8 @@ func (s *Store) write(ctx context.Context, do func(w *writing) error) error {
 			return err
 		}
 		defer func() { _ = tx.Rollback() }() // after a commit it does nothing
-		w := &writing{Queries: rows.New(tx), tx: tx, signers: []*ledger.Key{s.key}}
+		w := newWriting(s.statements(tx))
+		w.signers = []*ledger.Key{s.key}
 		head, err := w.LockLedger(ctx)
 		if err != nil {
 			return fmt.Errorf("lock the head of the log: %w", err)

@@ -153,6 +153,9 @@ SELECT COUNT(*) FROM events WHERE leaf >= $1 AND leaf <= $2;
 -- name: LastOnDossier :one
 SELECT NOT EXISTS (SELECT 1 FROM decisions o JOIN decisions d ON d.dossier = o.dossier WHERE d.leaf = $1 AND o.leaf > $1);
 
+-- name: DeleteTag :exec
+DELETE FROM tags WHERE tag = $1 AND evaluated_at = $2 AND leaf = $3;
+
 -- name: DeleteDecision :one
 DELETE FROM decisions WHERE leaf = $1 RETURNING dossier;
 

@@ -67,14 +67,14 @@ func (s *Store) Retain(ctx context.Context, before time.Time, keep time.Duration
 	for from := int64(0); from < end && err == nil; from += removalStep {
 		to := min(from+removalStep, end)
 		var step Removal
-		plan := func(tx *sql.Tx, q *rows.Queries, w *writing) (err error) {
+		plan := func(q *rows.Queries, w *writing) (err error) {
 			step = Removal{Before: total.Before, Index: -1}
-			return step.apply(ctx, tx, q, w, from, to)
+			return step.apply(ctx, q, w, from, to)
 		}
 		if dryRun {
-			err = s.snapshot(ctx, func(tx *sql.Tx) error { return plan(tx, rows.New(tx), nil) })
+			err = s.snapshot(ctx, func(tx *sql.Tx) error { return plan(rows.New(s.statements(tx)), nil) })
 		} else {
-			err = s.write(ctx, func(w *writing) error { return plan(w.tx, w.Queries, w) })
+			err = s.write(ctx, func(w *writing) error { return plan(w.Queries, w) })
 		}
 		if err == nil {
 			total.add(step)
@@ -134,7 +134,7 @@ func firstSince(ctx context.Context, q *rows.Queries, at int64) (int64, error) {
 
 // apply finds what may go of the entries numbered from until to, to excluded, and
 // with a writer removes it.
-func (r *Removal) apply(ctx context.Context, tx *sql.Tx, q *rows.Queries, w *writing, from, to int64) error {
+func (r *Removal) apply(ctx context.Context, q *rows.Queries, w *writing, from, to int64) error {
 	old, err := q.Removable(ctx, from, to)
 	if err != nil {
 		return err
@@ -174,11 +174,11 @@ func (r *Removal) apply(ctx context.Context, tx *sql.Tx, q *rows.Queries, w *wri
 		}
 		return nil
 	}
-	return r.remove(ctx, tx, w, decisions)
+	return r.remove(ctx, w, decisions)
 }
 
 // remove writes the entry that says what goes, and then removes it.
-func (r *Removal) remove(ctx context.Context, tx *sql.Tx, w *writing, decisions []rows.RemovableRow) error {
+func (r *Removal) remove(ctx context.Context, w *writing, decisions []rows.RemovableRow) error {
 	body, err := json.Marshal(retentionBody{Before: r.Before.Format(instant), Removed: r.Entries})
 	if err != nil {
 		return err
@@ -188,7 +188,7 @@ func (r *Removal) remove(ctx context.Context, tx *sql.Tx, w *writing, decisions 
 		return err
 	}
 	for _, row := range decisions {
-		if err := w.untag(ctx, tx, row.Idx); err != nil {
+		if err := w.untag(ctx, row.Idx); err != nil {
 			return err
 		}
 		digest, err := w.DeleteDecision(ctx, row.Idx)
@@ -219,7 +219,7 @@ func (r *Removal) remove(ctx context.Context, tx *sql.Tx, w *writing, decisions 
 const instant = "2006-01-02T15:04:05.000000Z"
 
 // untag removes the tags of a decision, which are found by deriving them.
-func (w *writing) untag(ctx context.Context, tx *sql.Tx, leaf int64) error {
+func (w *writing) untag(ctx context.Context, leaf int64) error {
 	list, err := w.DecisionsIn(ctx, leaf, leaf+1)
 	if err != nil {
 		return err
@@ -231,13 +231,8 @@ func (w *writing) untag(ctx context.Context, tx *sql.Tx, leaf int64) error {
 	if err != nil {
 		return fmt.Errorf("decision %s: it is damaged, verify the journal: %w", list[0].ID, err)
 	}
-	remove, err := tx.PrepareContext(ctx, "DELETE FROM tags WHERE tag = $1 AND evaluated_at = $2 AND leaf = $3")
-	if err != nil {
-		return err
-	}
-	defer remove.Close()
 	for _, tag := range want.tags {
-		if _, err := remove.ExecContext(ctx, tag, want.row.EvaluatedAt, leaf); err != nil {
+		if err := w.DeleteTag(ctx, tag, want.row.EvaluatedAt, leaf); err != nil {
 			return err
 		}
 	}

@@ -71,7 +71,7 @@ const maxFaults = 1000
 func (s *Store) Verify(ctx context.Context, how Verification) (Report, error) {
 	var report Report
 	err := s.snapshot(ctx, func(tx *sql.Tx) (err error) {
-		report, err = verify(ctx, tx, how)
+		report, err = verify(ctx, s.statements(tx), how)
 		return err
 	})
 	if errors.Is(err, sql.ErrNoRows) {
@@ -83,7 +83,7 @@ func (s *Store) Verify(ctx context.Context, how Verification) (Report, error) {
 	return report, nil
 }
 
-func verify(ctx context.Context, tx *sql.Tx, how Verification) (Report, error) {
+func verify(ctx context.Context, tx rows.DBTX, how Verification) (Report, error) {
 	v := &verifier{Queries: rows.New(tx), tx: tx, how: how, judges: map[string]bool{}, retentions: map[int64]*retentionBody{}, roots: map[int64]ledger.Hash{}}
 	v.report.Kinds = map[string]int64{}
 	err := v.run(ctx)
@@ -92,7 +92,7 @@ func verify(ctx context.Context, tx *sql.Tx, how Verification) (Report, error) {
 
 type verifier struct {
 	*rows.Queries
-	tx         *sql.Tx
+	tx         rows.DBTX
 	how        Verification
 	report     Report
 	tree       ledger.Tree

@@ -369,6 +369,15 @@ func (q *Queries) DeleteSubject(ctx context.Context, leaf int64, type_ string, i
 	return err
 }
 
+const deleteTag = `-- name: DeleteTag :exec
+DELETE FROM tags WHERE tag = $1 AND evaluated_at = $2 AND leaf = $3
+`
+
+func (q *Queries) DeleteTag(ctx context.Context, tag int64, evaluatedAt int64, leaf int64) error {
+	_, err := q.db.ExecContext(ctx, deleteTag, tag, evaluatedAt, leaf)
+	return err
+}
+
 const dossier = `-- name: Dossier :one
 SELECT body FROM dossiers WHERE digest = $1
 `

@@ -155,11 +155,10 @@ func testRotation(t *testing.T, d Database) {
 
 // testProofs proves records with nothing but the public key, and follows the log
 // by its tiles as a witness does.
-func testProofs(t *testing.T, d Database) {
+func testProofs(t *testing.T, d Database, j sound) {
 	ctx := t.Context()
-	key := Key(t)
-	j := build(t, d.Fresh(t), key)
-	s := Open(t, j.address, store.Options{Key: key})
+	key := j.key
+	s := Open(t, d.Copy(t, j.address), store.Options{Key: key})
 	for _, index := range []int64{0, 3, j.victim.Index, 255, 256, size - 1} {
 		proof, err := s.ProveInclusion(ctx, index)
 		if err != nil {
@@ -198,8 +197,7 @@ func testProofs(t *testing.T, d Database) {
 	// Nothing is proven or backed up that somebody changed, nor signed.
 	for name, rehash := range map[string]bool{"content": false, "content and hash": true} {
 		t.Run(name, func(t *testing.T) {
-			address := d.Fresh(t)
-			build(t, address, key)
+			address := d.Copy(t, j.address)
 			changed := Open(t, address, store.Options{Key: key})
 			vandal{t, raw(t, address)}.rewrite(j.victim.Index, `"severity":"medium"`, `"severity":"low"`, rehash)
 			if _, err := changed.ProveInclusion(ctx, j.victim.Index); err == nil {
@@ -214,7 +212,7 @@ func testProofs(t *testing.T, d Database) {
 
 // testLaundering changes an entry and everything that follows from it, but for the
 // signature, and waits for the store to sign it with its next entry.
-func testLaundering(t *testing.T, d Database) {
+func testLaundering(t *testing.T, d Database, j sound) {
 	ctx := t.Context()
 	for name, change := range map[string]func(v vandal){
 		"entry and head": func(v vandal) {
@@ -227,15 +225,14 @@ func testLaundering(t *testing.T, d Database) {
 		},
 		"origin": func(v vandal) { v.exec("UPDATE ledger SET origin = 'example.com/other'") },
 		"signature": func(v vandal) {
-			note := sound{}.head(v)
+			note := j.head(v)
 			v.exec("UPDATE ledger SET checkpoint = $1", append(note[:len(note)-10:len(note)-10], []byte("AAAAAAAA=\n")...))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			address, key := d.Fresh(t), Key(t)
-			build(t, address, key)
+			address := d.Copy(t, j.address)
 			change(vandal{t, raw(t, address)})
-			s := Open(t, address, store.Options{Key: key})
+			s := Open(t, address, store.Options{Key: j.key})
 			if _, err := s.AddEvents(ctx, []engine.Event{Event(5000)}, nil); err == nil || !strings.Contains(err.Error(), "verify the journal") {
 				t.Errorf("the store went on from a head that it had not signed: %v", err)
 			}

@@ -256,7 +256,7 @@ func testIndexes(t *testing.T, d Database) {
 	s := Open(t, address, store.Options{})
 	j := journal(t, s)
 	var all []store.Judgement
-	for n := range 600 {
+	for n := range 150 {
 		all = append(all, Judged(Judge(), n, 0, 0))
 	}
 	if err := j.AppendAll(ctx, all); err != nil {

@@ -28,12 +28,13 @@ type Database interface {
 
 // Run tests a kind of database; backups also go to another kind.
 func Run(t *testing.T, d, other Database) {
+	j := build(t, d.Fresh(t), Key(t))
 	t.Run("Opening", func(t *testing.T) { testOpening(t, d) })
 	t.Run("Migration", func(t *testing.T) { testMigration(t, d) })
 	t.Run("NewerSchema", func(t *testing.T) { testNewerSchema(t, d) })
 	t.Run("Rotation", func(t *testing.T) { testRotation(t, d) })
-	t.Run("Proofs", func(t *testing.T) { testProofs(t, d) })
-	t.Run("Laundering", func(t *testing.T) { testLaundering(t, d) })
+	t.Run("Proofs", func(t *testing.T) { testProofs(t, d, j) })
+	t.Run("Laundering", func(t *testing.T) { testLaundering(t, d, j) })
 	t.Run("Judges", func(t *testing.T) { testJournalOf(t, d) })
 	t.Run("Due", func(t *testing.T) { testDue(t, d) })
 	t.Run("Append", func(t *testing.T) { testAppend(t, d) })
@@ -45,9 +46,9 @@ func Run(t *testing.T, d, other Database) {
 	t.Run("Kill", func(t *testing.T) { testKill(t, d) })
 	t.Run("Together", func(t *testing.T) { testTogether(t, d) })
 	t.Run("Locked", func(t *testing.T) { testLocked(t, d) })
-	t.Run("Tampering", func(t *testing.T) { testTampering(t, d) })
+	t.Run("Tampering", func(t *testing.T) { testTampering(t, d, j) })
 	t.Run("Retention", func(t *testing.T) { testRetention(t, d) })
-	t.Run("Backup", func(t *testing.T) { testBackup(t, d, other) })
+	t.Run("Backup", func(t *testing.T) { testBackup(t, d, other, j) })
 }
 
 // Open opens a journal with a key of its own beside the test.

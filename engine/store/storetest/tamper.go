@@ -118,10 +118,10 @@ type sound struct {
 // then these.
 const (
 	firstEvents    = 6   // the number of the entry
-	firstDecisions = 30  // how many, from entry 7 on
-	singleEvents   = 226 // entries of one event, so that nodes of the tree are stored
+	firstDecisions = 12  // how many, from entry 7 on
+	singleEvents   = 244 // entries of one event, so that nodes of the tree are stored
 	lastDecisions  = 8   // how many, each of which supersedes another
-	victim         = 15  // the decision that is wronged most
+	victim         = 9   // the decision that is wronged most
 	size           = 7 + firstDecisions + singleEvents + lastDecisions
 )
 
@@ -414,14 +414,14 @@ func (v vandal) swap(a, b int64) {
 	v.exec("UPDATE entries SET idx = $1 WHERE idx = -1", b)
 }
 
-func testTampering(t *testing.T, d Database) {
-	j := build(t, d.Fresh(t), Key(t))
+func testTampering(t *testing.T, d Database, j sound) {
+	again := copies(t, d, j.address)
 	if report := j.verify(t, j.address, j.earlier); !report.Sound() || report.Entries != int64(size) {
 		t.Fatalf("a journal that nobody touched: %+v", report)
 	}
 	for _, tampering := range tamperings() {
 		t.Run(tampering.name, func(t *testing.T) {
-			address := d.Copy(t, j.address)
+			address := again(t)
 			db := raw(t, address)
 			tampering.do(vandal{t, db}, j)
 			if err := db.Close(); err != nil {
@@ -438,7 +438,11 @@ func testTampering(t *testing.T, d Database) {
 	t.Run("rewritten with another key", func(t *testing.T) {
 		// Somebody who owns the machine makes a journal of his own in its place.
 		address := d.Fresh(t)
-		build(t, address, Key(t))
+		his := Open(t, address, store.Options{Key: Key(t)})
+		one := Judged(Judge(), 1, 0, 0)
+		if err := journal(t, his).Append(t.Context(), one.Dossier, one.Decision); err != nil {
+			t.Fatal(err)
+		}
 		expect(t, j.verify(t, address), "ledger", "changevouch/", -1, "not signed by a trusted key")
 		expect(t, j.verify(t, address, j.earlier), "ledger", "changevouch/", -1, "not signed by a trusted key")
 	})
@@ -446,19 +450,43 @@ func testTampering(t *testing.T, d Database) {
 		// Who has the key too can sign anything, but not undo what was given away.
 		address := d.Fresh(t)
 		s := Open(t, address, store.Options{Key: j.key})
-		all := journal(t, s)
-		var batch []store.Judgement
 		for n := range size {
-			batch = append(batch, Judged(Judge(), n, 0, 0))
-		}
-		if err := all.AppendAll(t.Context(), batch); err != nil {
-			t.Fatal(err)
+			if _, err := s.AddEvents(t.Context(), []engine.Event{Event(n)}, nil); err != nil {
+				t.Fatal(err)
+			}
 		}
 		if report := j.verify(t, address); !report.Sound() {
 			t.Fatalf("without an earlier checkpoint: %+v", report)
 		}
 		expect(t, j.verify(t, address, j.earlier), "ledger", "checkpoint 1", -1, "the log was rewritten")
 	})
+}
+
+// copies returns what makes a copy of a journal, one after another. Making a
+// database of PostgreSQL takes long, so there the same one is filled again.
+func copies(t *testing.T, d Database, address string) func(*testing.T) string {
+	t.Helper()
+	if _, ok := d.(*Server); !ok {
+		return func(t *testing.T) string { return d.Copy(t, address) }
+	}
+	scratch := d.Copy(t, address)
+	v := vandal{t, raw(t, scratch)}
+	run := func(query string) {
+		t.Helper()
+		if _, err := v.db.ExecContext(context.Background(), query); err != nil {
+			t.Fatalf("%s: %v", query, err)
+		}
+	}
+	run("CREATE SCHEMA kept")
+	refill := "TRUNCATE " + strings.Join(tables, ", ")
+	for _, table := range tables {
+		run("CREATE TABLE kept." + table + " AS TABLE " + table)
+		refill += "; INSERT INTO " + table + " SELECT * FROM kept." + table
+	}
+	return func(*testing.T) string {
+		run(refill)
+		return scratch
+	}
 }
 
 // testTailCut removes the newest entries and puts the head back in place that was
