@@ -92,8 +92,8 @@ func (c JournalConfig) key(ctx context.Context) (*ledger.Key, error) {
 }
 
 // PublicKeys are the keys by which the journal is checked: those of a file or, when
-// none is named, the public half of the signing key. They never come out of the
-// journal itself.
+// none is named, the public half of the signing key and those before it, which a
+// rotation leaves in KEY.pub. They never come out of the journal itself.
 func (c JournalConfig) PublicKeys(file string) ([]ledger.PublicKey, error) {
 	if file != "" {
 		text, err := readFile(file)
@@ -117,5 +117,43 @@ func (c JournalConfig) PublicKeys(file string) ([]ledger.PublicKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []ledger.PublicKey{key.Public()}, nil
+	keys := []ledger.PublicKey{key.Public()}
+	text, err := readFile(path + ".pub")
+	if errors.Is(err, fs.ErrNotExist) {
+		return keys, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("public key: %w", err)
+	}
+	earlier, err := ledger.ParsePublicKeys(text)
+	if err != nil {
+		return nil, fmt.Errorf("public key %s.pub: %w", path, err)
+	}
+	for _, other := range earlier {
+		if other.String() != keys[0].String() {
+			keys = append(keys, other)
+		}
+	}
+	return keys, nil
+}
+
+// Change opens a journal that exists already, to record in it.
+func (c JournalConfig) Change(ctx context.Context) (*store.Store, error) {
+	s, err := c.Read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Close(); err != nil {
+		return nil, err
+	}
+	return c.Write(ctx)
+}
+
+// SigningKey reads the key; it makes none.
+func (c JournalConfig) SigningKey() (*ledger.Key, error) {
+	path, err := c.KeyFile()
+	if err != nil {
+		return nil, err
+	}
+	return ledger.ReadKey(path)
 }
