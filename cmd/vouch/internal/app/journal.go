@@ -2,12 +2,14 @@ package app
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"path/filepath"
 	"strings"
 
+	"github.com/changevouch/changevouch/collectors"
 	"github.com/changevouch/changevouch/engine/ledger"
 	"github.com/changevouch/changevouch/engine/store"
 )
@@ -135,6 +137,24 @@ func (c JournalConfig) PublicKeys(file string) ([]ledger.PublicKey, error) {
 		}
 	}
 	return keys, nil
+}
+
+// Spool lets collectors keep their events and cursors in a journal.
+func Spool(s *store.Store) collectors.Spool { return spool{s} }
+
+type spool struct{ store *store.Store }
+
+func (s spool) Cursor(ctx context.Context, name string) (json.RawMessage, error) {
+	return s.store.Cursor(ctx, name)
+}
+
+func (s spool) Commit(ctx context.Context, name string, b collectors.Batch) error {
+	var cursor *store.Cursor
+	if b.Cursor != nil {
+		cursor = &store.Cursor{Name: name, Value: b.Cursor}
+	}
+	_, err := s.store.AddEvents(ctx, b.Events, cursor)
+	return err
 }
 
 // Change opens a journal that exists already, to record in it.

@@ -18,11 +18,12 @@ type Surroundings struct {
 	Now       time.Time                   // when the collection began
 }
 
-// Live says where a live collection goes. Without a folder the events are
-// written to Out as they come, and nothing is remembered. A dry run reads
-// everything and keeps nothing.
+// Live says where a live collection goes: into the spool or the folder that is named.
+// Without either the events are written to Out as they come, and nothing is
+// remembered. A dry run reads everything and keeps nothing.
 type Live struct {
 	Window collectors.Window
+	Spool  collectors.Spool
 	Folder string
 	Out    io.Writer
 	DryRun bool
@@ -52,6 +53,9 @@ func (l Live) Collect(ctx context.Context, all []collectors.Collector, step func
 
 func (l Live) open() (spool collectors.Spool, done func() error, err error) {
 	done = func() error { return nil }
+	if l.Spool != nil {
+		return l.Spool, done, nil
+	}
 	if l.Folder == "" {
 		out := l.Out
 		if l.DryRun {

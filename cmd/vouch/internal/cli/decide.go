@@ -22,12 +22,14 @@ type decideFlags struct {
 	journal    app.JournalConfig
 	events     []string
 	recordings map[string]*[]string // paths by source
+	live       map[string]liveSystems
+	window     windowFlags
 	directory  string
 	sample     bool
 }
 
 func newDecideCommand(sys System) *cobra.Command {
-	f := decideFlags{recordings: map[string]*[]string{}}
+	f := decideFlags{recordings: map[string]*[]string{}, live: map[string]liveSystems{}}
 	cmd := &cobra.Command{
 		Use:   "decide --directory FILE [--events PATH] [--git PATH] [--render PATH] [--iam PATH]",
 		Short: "Collect, assemble, judge and record in one step",
@@ -36,6 +38,10 @@ record the decisions. Only what changed is judged again: dossiers with another
 content, a deadline that passed, or another policy. The result shows what was
 decided; a decision is shown when its record is durable.
 
+Live systems are named by the flags of vouch collect, with the name of the source in
+front: --git-github is --github of vouch collect git. How far they were read is kept
+in the journal, so that the next run goes on from there.
+
 Without new events the journal's own are judged: run it so for deadlines. The exit
 code tells of all subjects as they stand, judged this time or before. The journal
 judges by its releases (vouch release); while it has none, by the built-in policy
@@ -43,6 +49,7 @@ or by --bundle and --settings.`,
 		Example: `  vouch decide --sample
   vouch decide --events events.ndjson --directory directory.yaml
   vouch decide --git recordings/github --render recordings/render --directory directory.yaml
+  vouch decide --git-github acme/shop --render-owner tea-acme --directory directory.yaml
   vouch decide --directory directory.yaml --store sqlite:/srv/vouch/journal.db`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return decide(cmd.Context(), sys, f) },
@@ -50,7 +57,10 @@ or by --bundle and --settings.`,
 	flags := cmd.Flags()
 	addJournalFlags(cmd, &f.journal)
 	flags.StringSliceVar(&f.events, "events", nil, "file or folder of events, or - for standard input; repeatable")
+	flags.StringVar(&f.window.since, "since", "90d", "read live from this instant on: RFC 3339, or so long ago, such as 30d or 12h")
+	flags.StringVar(&f.window.until, "until", "", "read live up to this instant (default: now)")
 	for _, source := range app.Collectors() {
+		f.live[source.Name] = prefixed(flags, source.Name, liveSources()[source.Name])
 		var paths []string
 		f.recordings[source.Name] = &paths
 		flags.StringSliceVar(&paths, source.Name, nil, "file or folder of recordings for vouch collect "+source.Name+"; repeatable")
@@ -102,6 +112,9 @@ func decide(ctx context.Context, sys System, f decideFlags) error {
 		}
 		if len(events) > 0 {
 			sys.tell("%s recorded, %d known already", plural(added, "event"), len(events)-added)
+		}
+		if err := f.collect(ctx, sys, s); err != nil {
+			return err
 		}
 		return f.run(ctx, sys, app.Decide{Store: s, Policy: policy, Directory: dir, At: at.UTC()})
 	})

@@ -102,18 +102,15 @@ func (f replayFlags) run(ctx context.Context, sys System, s *store.Store, sinks 
 	take := func(r app.Replayed) error {
 		judging.step()
 		switch {
-		case errors.Is(r.Err, store.ErrRemoved) && f.all:
+		case r.Err == nil:
+			sum.add(r, other)
+		case errors.Is(r.Err, store.ErrRemoved):
 			sum.Removed++
-			return nil
-		case ctx.Err() != nil:
-			return ctx.Err()
-		case r.Err != nil:
+		case ctx.Err() == nil:
 			failed++
 			judging.println(r.Err.Error())
-			return nil
 		}
-		sum.add(r, other)
-		return nil
+		return ctx.Err()
 	}
 	if f.all {
 		if err := again.All(ctx, take); err != nil {
