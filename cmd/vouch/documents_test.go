@@ -26,8 +26,9 @@ var updateDocs = flag.Bool("update-docs", false, "write the real output of comma
 //   - a block fenced as sh holds commands that succeed; their output is free
 //   - a block after the comment <!-- not run: REASON --> is only read
 //
-// The shell starts in a copy of the project, so a command may write files there. `make demo` is run for real; for any other target of
-// make, which would run this test again, only its existence is checked.
+// The shell starts in a copy of the project, a clone with one commit, so a command
+// may write files there. `make demo` is run for real; for any other target of make,
+// which would run this test again, only its existence is checked.
 func TestDocuments(t *testing.T) {
 	root := repository(t)
 	bin := t.TempDir()
@@ -162,6 +163,13 @@ func runExamples(t *testing.T, root, bin string, examples []example) [][]string 
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"init", "-q", "-b", "main"}, {"add", "README.md", "rego/.manifest"}, {"commit", "-q", "-m", "Begin"}} {
+		git := exec.CommandContext(t.Context(), "git", append([]string{"-c", "user.name=Ada", "-c", "user.email=ada@example.com"}, args...)...)
+		git.Dir = dir
+		if out, err := git.CombinedOutput(); err != nil {
+			t.Fatalf("git %s: %v\n%s", args[0], err, out)
+		}
 	}
 	if err := os.Symlink(bin, filepath.Join(dir, "bin")); err != nil {
 		t.Fatal(err)

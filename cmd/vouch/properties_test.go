@@ -36,9 +36,9 @@ var unordered = [][]string{
 
 // orderAndDuplicates: permuting and duplicating lists that have no order
 // changes nothing but the places that pointers name.
-func (cases *caseBook) orderAndDuplicates(t *testing.T) {
+func (b *caseBook) orderAndDuplicates(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		c := cases.draw(t)
+		c := b.draw(t)
 		mixed := c.document()
 		for _, path := range unordered {
 			change(mixed, path, func(list []any) []any {
@@ -51,7 +51,7 @@ func (cases *caseBook) orderAndDuplicates(t *testing.T) {
 				return rapid.Permutation(list).Draw(t, strings.Join(path, "/"))
 			})
 		}
-		same(t, resolved(cases.verdict(t, c), c.document()), resolved(cases.judge(t, c, mixed), mixed))
+		same(t, resolved(b.verdict(t, c), c.document()), resolved(b.judge(t, c, mixed), mixed))
 	})
 }
 
@@ -59,9 +59,9 @@ func (cases *caseBook) orderAndDuplicates(t *testing.T) {
 var position = regexp.MustCompile(`/\d+`)
 
 // wholeWeeks: a case in UTC, moved by whole weeks, keeps every status.
-func (cases *caseBook) wholeWeeks(t *testing.T) {
+func (b *caseBook) wholeWeeks(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		c := cases.draw(t)
+		c := b.draw(t)
 		if strings.Contains(string(c.Settings), "timezone") || strings.Contains(string(c.Settings), "holidays") || c.Releases != nil {
 			t.Skip("a calendar of its own")
 		}
@@ -73,13 +73,13 @@ func (cases *caseBook) wholeWeeks(t *testing.T) {
 			}
 			return at.AddDate(0, 0, 7*weeks).Format(time.RFC3339Nano)
 		}).(document)
-		same(t, statuses(cases.verdict(t, c)), statuses(cases.judge(t, c, moved)))
+		same(t, statuses(b.verdict(t, c)), statuses(b.judge(t, c, moved)))
 	})
 }
 
 // removalNeverHelps: without an approval, a successful check, an attestation or
 // a source nothing becomes compliant.
-func (cases *caseBook) removalNeverHelps(t *testing.T) {
+func (b *caseBook) removalNeverHelps(t *testing.T) {
 	removals := map[string]func(*rapid.T, document){
 		"approval": func(t *rapid.T, d document) {
 			drop(t, d, []string{"change", "pull_request", "reviews"}, func(m document) bool { return m["state"] == "APPROVED" })
@@ -102,15 +102,15 @@ func (cases *caseBook) removalNeverHelps(t *testing.T) {
 			}
 		},
 	}
-	wanting := slices.DeleteFunc(slices.Clone(cases.all), func(c judgedCase) bool { return compliant(cases.verdict(t, c)) })
+	wanting := slices.DeleteFunc(slices.Clone(b.all), func(c judgedCase) bool { return compliant(b.verdict(t, c)) })
 	rapid.Check(t, func(t *rapid.T) {
 		c := rapid.SampledFrom(wanting).Draw(t, "case")
-		before := cases.verdict(t, c)
+		before := b.verdict(t, c)
 		poorer := c.document()
 		what := rapid.SampledFrom(slices.Sorted(maps.Keys(removals))).Draw(t, "what")
 		removals[what](t, poorer)
 		// Whoever is not authorised and acts breaks CM-2.6 by acting.
-		after := cases.judge(t, c, poorer)
+		after := b.judge(t, c, poorer)
 		if compliant(after) && !failsOnly(before, "CM-2.6") {
 			t.Fatalf("%s: %s without %s, %s before", c.ID, after.Outcome, what, before.Outcome)
 		}
@@ -119,9 +119,9 @@ func (cases *caseBook) removalNeverHelps(t *testing.T) {
 
 // lowerClaimsNeverHelp: who claims less risk, or a class with less to do, gets
 // nothing for it that the facts do not give.
-func (cases *caseBook) lowerClaimsNeverHelp(t *testing.T) {
+func (b *caseBook) lowerClaimsNeverHelp(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		c := cases.draw(t)
+		c := b.draw(t)
 		claimed := c.document()
 		body, ok := claimed["change"].(document)
 		if !ok {
@@ -140,7 +140,7 @@ func (cases *caseBook) lowerClaimsNeverHelp(t *testing.T) {
 		} else {
 			declared["type"] = rapid.SampledFrom([]string{"standard", "emergency"}).Draw(t, "type")
 		}
-		before, after := cases.verdict(t, c), cases.judge(t, c, claimed)
+		before, after := b.verdict(t, c), b.judge(t, c, claimed)
 		inferred := after.Classification.Type == "standard" || passes(after, "CM-3.C")
 		if compliant(after) && !compliant(before) && !inferred {
 			t.Fatalf("%s: %s as %v, %s before", c.ID, after.Outcome, declared, before.Outcome)
@@ -150,9 +150,9 @@ func (cases *caseBook) lowerClaimsNeverHelp(t *testing.T) {
 
 // strangersChangeNothing: a person and an incident that have nothing to do with
 // the subject leave every finding as it was.
-func (cases *caseBook) strangersChangeNothing(t *testing.T) {
+func (b *caseBook) strangersChangeNothing(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		c := cases.draw(t)
+		c := b.draw(t)
 		more := c.document()
 		people, _ := more["people"].([]any)
 		if len(people) > 0 { // names stand for persons only where nobody is listed
@@ -166,16 +166,16 @@ func (cases *caseBook) strangersChangeNothing(t *testing.T) {
 			incidents, _ := body["concurrent_incidents"].([]any)
 			body["concurrent_incidents"] = append(incidents, document{"id": "INC-9999", "kind": "incident", "started_at": "2020-01-01T00:00:00Z", "recorded_at": "2020-01-01T00:00:00Z", "resolved_at": "2020-01-02T00:00:00Z", "title": "Elsewhere"})
 		}
-		same(t, resolved(cases.verdict(t, c), c.document()), resolved(cases.judge(t, c, more), more))
+		same(t, resolved(b.verdict(t, c), c.document()), resolved(b.judge(t, c, more), more))
 	})
 }
 
 // goldenDecisions: a version of OPA that decides anything otherwise, or a rule
 // that does so by accident, shows here. After a change on purpose: -update.
-func (cases *caseBook) goldenDecisions(t *testing.T) {
+func (b *caseBook) goldenDecisions(t *testing.T) {
 	var got bytes.Buffer
-	for _, c := range cases.all {
-		d := cases.verdict(t, c)
+	for _, c := range b.all {
+		d := b.verdict(t, c)
 		d.ID, d.Policy = "", nil
 		text, err := json.Marshal(d)
 		if err != nil {
@@ -262,7 +262,7 @@ func pointed(pointers []string, dossier document) []string {
 	var out []string
 	for _, pointer := range pointers {
 		var at any = dossier
-		for _, key := range strings.Split(strings.TrimPrefix(pointer, "/"), "/") {
+		for key := range strings.SplitSeq(strings.TrimPrefix(pointer, "/"), "/") {
 			switch container := at.(type) {
 			case document:
 				at = container[key]

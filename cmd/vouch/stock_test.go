@@ -16,7 +16,7 @@ import (
 // stockOPA: the opa command of the very version in go.mod says of every case what
 // vouch says, but for the envelope. Where a case has settings of its own they are
 // part of the bundle folder; a history of releases no single bundle can hold.
-func (cases *caseBook) stockOPA(t *testing.T) {
+func (b *caseBook) stockOPA(t *testing.T) {
 	root, err := filepath.Abs("../..")
 	if err != nil {
 		t.Fatal(err)
@@ -26,7 +26,7 @@ func (cases *caseBook) stockOPA(t *testing.T) {
 		t.Fatalf("build opa: %v\n%s", err, out)
 	}
 	groups := map[string][]judgedCase{}
-	for _, c := range cases.all {
+	for _, c := range b.all {
 		if c.Releases == nil {
 			groups[c.policyKey()] = append(groups[c.policyKey()], c)
 		}
@@ -34,12 +34,12 @@ func (cases *caseBook) stockOPA(t *testing.T) {
 	for key, group := range groups {
 		var settings []byte
 		if group[0].Settings != nil {
-			settings = cases.policies[key].(interface{ Settings() []byte }).Settings()
+			settings = b.policies[key].(interface{ Settings() []byte }).Settings()
 		}
 		bundle := bundleWith(t, filepath.Join(root, "rego"), settings)
 		documents := execOPA(t, opa, bundle, group)
 		for _, c := range group {
-			if diff := cmp.Diff(documents[c.ID], withoutEnvelope(t, cases.verdict(t, c))); diff != "" {
+			if diff := cmp.Diff(documents[c.ID], withoutEnvelope(t, b.verdict(t, c))); diff != "" {
 				t.Errorf("%s: opa exec differs (-opa +vouch)\n%s", c.ID, diff)
 			}
 		}

@@ -95,6 +95,16 @@ func (a *assembler) sources(s scope) map[string]engine.SourceStatus {
 	for _, name := range sourceNames {
 		out[name] = a.source(name, s)
 	}
+	// Validations are told in comments of the tracker, or stand in the directory:
+	// where nobody says how completely attestations were read, the tracker's reading
+	// does.
+	if !a.covered("attestations") && a.covered("issues") {
+		status := out["issues"]
+		if status.Status == "incomplete" {
+			status.Missing = essential["attestations"]
+		}
+		out["attestations"] = status
+	}
 	if a.code(s) == "git" {
 		s.missing = maps.Clone(s.missing)
 		s.missing["git"] = s.missing["github"]

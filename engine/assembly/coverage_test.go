@@ -50,6 +50,9 @@ func TestSources(t *testing.T) {
 		"one system read for too short":  {[]engine.Event{system("a", "render:tea-1", "complete", "2026-11-01T00:00:00Z", now), system("b", "render:tea-2", "complete", "2026-11-01T00:00:00Z", "2026-11-02T00:00:00Z")}, "render", "incomplete", []string{"audit_log", "deploys", "events"}},
 		"issues must reach until now":    {[]engine.Event{window("a", "issues", "complete", "2026-11-01T00:00:00Z", "2026-11-15T00:00:00Z")}, "issues", "incomplete", []string{"issues"}},
 		"issues read a few hours before": {[]engine.Event{window("a", "issues", "complete", "2026-11-01T00:00:00Z", "2026-11-20T02:00:00Z")}, "issues", "complete", nil},
+		"attestations in the tracker":    {[]engine.Event{window("a", "issues", "complete", "2026-11-01T00:00:00Z", now)}, "attestations", "complete", nil},
+		"comments of the tracker unread": {[]engine.Event{window("a", "issues", "incomplete", "2026-11-01T00:00:00Z", now, "comments")}, "attestations", "incomplete", []string{"attestations"}},
+		"attestations kept elsewhere":    {[]engine.Event{window("a", "issues", "complete", "2026-11-01T00:00:00Z", now), window("b", "attestations", "unavailable", "2026-11-01T00:00:00Z", now)}, "attestations", "incomplete", []string{"attestations"}},
 		"iam with a complete directory":  {nil, "iam", "incomplete", []string{"access_events"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -72,7 +75,7 @@ func TestStandingSubjects(t *testing.T) {
 		tell("holder:1", "access.observed", "12:00", "", engine.HolderFact{System: "render", Holder: *who("alice@acme.example"), Permission: "ADMIN"}),
 		tell("holder:2", "access.observed", "12:00", "", engine.HolderFact{System: "render", Holder: *who("bob@acme.example"), Permission: "DEVELOPER"}),
 		tell("github:issue:90", "issue.recorded", "12:00", "carol", engine.IssueFact{Key: "acme/ops#90", Kind: "access_review", CreatedAt: at("08:00"), CompletedAt: on("09:00"), Reviewer: who("carol"),
-			Sections: map[string]string{"system": "Render", "entries": "| holder | decision |\n|---|---|\n| alice@acme.example | keep |\n"}}),
+			Sections: map[string]string{"system": "Render", "entries": "| holder | decision |\n|---|---|\n| alice@acme.example | keep |\n| dave@acme.example | remove |\n"}}),
 		tell("github:issue:91", "issue.recorded", "12:00", "carol", engine.IssueFact{Key: "acme/ops#91", Kind: "policy_review", CreatedAt: at("08:00"), CompletedAt: on("09:00"), Reviewer: who("carol")}),
 		tell("env:1", "environment.observed", "12:00", "", engine.EnvironmentFact{EnvironmentID: "evm-1", Environment: "production", Protected: ptr(false)}),
 		tell("service:1", "service.observed", "12:00", "", engine.ServiceFact{ServiceID: "srv-api", Service: "api", HealthCheck: "/health"}),
@@ -85,7 +88,7 @@ func TestStandingSubjects(t *testing.T) {
 	same(t, "alert", dossiers["alert A-1"].Alert.RaisedAt, on("08:00"))
 	review := dossiers["access_review render"].AccessReview
 	same(t, "completed", review.LastCompletedAt, on("09:00"))
-	same(t, "entries", review.Entries, []engine.ReviewEntry{{Holder: "alice@acme.example", Reviewer: "carol", Decision: "keep"}})
+	same(t, "entries", review.Entries, []engine.ReviewEntry{{Holder: "alice@acme.example", Reviewer: "carol", Decision: "keep"}, {Holder: "dave@acme.example", Reviewer: "carol", Decision: "remove", RemovedAt: on("12:00")}})
 	same(t, "unreviewed", review.UnreviewedHolders, []string{"bob@acme.example"})
 	same(t, "policy", dossiers["policy_review change-management-policy"].PolicyReview.Reviewer, "carol")
 	same(t, "environment", dossiers["posture render:evm-1"].Posture.EnvironmentProtected, ptr(false))

@@ -151,7 +151,11 @@ _missing := {
 } if {
 	count(records) > 0
 	not _deadline
-} else := {
+} else := _owed
+
+# What is owed once everything was read: nothing, by a rollback that its procedure
+# may cover.
+_owed := {
 	"status": "unknown",
 	"reason": "pr.missing",
 	"message": $"Whether {change.name} needed a pull request or issue of its own cannot be told: {concat("; ", sort({doubt.text | some doubt in procedure.doubts}))}.",

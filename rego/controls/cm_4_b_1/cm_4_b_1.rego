@@ -321,7 +321,7 @@ problems contains {
 problems contains {
 	"status": "fail",
 	"reason": "rev.none",
-	"message": $"{change.leading_name} took effect with {count(review.approvers)} of {required} independent {_approvals}{_by}.",
+	"message": $"{change.leading_name} took effect with {count(review.approvers)} of {required} independent approvals{_by}.",
 	"evidence": change.pointers,
 	"remediation": _ask,
 } if {
@@ -331,10 +331,6 @@ problems contains {
 _by := $" ({review.names(_full)})" if count(_full) > 0
 
 default _by := ""
-
-_approvals := "approval" if {
-	required == 1
-} else := "approvals"
 
 # --- Rollback: the review of what it returned to --------------------------------
 

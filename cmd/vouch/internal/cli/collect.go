@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/changevouch/changevouch/cmd/vouch/internal/app"
 	"github.com/changevouch/changevouch/collectors"
@@ -50,8 +51,9 @@ and why.`,
 				return errors.New("nothing to read: name files or folders with --from")
 			case len(paths) == 0:
 				return collectLive(cmd.Context(), sys, window, out, open)
-			case window.into != "" || window.dryRun:
-				return errors.New("--into and --dry-run are for live systems; the events of recordings go to --out")
+			}
+			if names := liveOnly(cmd.Flags()); len(names) > 0 {
+				return fmt.Errorf("%s: for live systems, not for recordings; read them in a run of their own", strings.Join(names, ", "))
 			}
 			result, err := source.Read(cmd.Context(), paths)
 			if err != nil {
@@ -71,6 +73,17 @@ and why.`,
 		open = live(cmd.Flags())
 	}
 	return cmd
+}
+
+// liveOnly lists the flags given that say nothing of recordings.
+func liveOnly(flags *pflag.FlagSet) []string {
+	var names []string
+	flags.Visit(func(f *pflag.Flag) {
+		if f.Name != "from" && f.Name != "out" {
+			names = append(names, "--"+f.Name)
+		}
+	})
+	return names
 }
 
 // liveExample follows the example of a recording.

@@ -138,7 +138,7 @@ func TestCollectLiveRefuses(t *testing.T) {
 		{"no instant", "x-token", []string{"--since", "yesterday"}, `--since "yesterday" is neither`},
 		{"backwards", "the-secret-token", []string{"--until", "100d"}, "the window ends"},
 		{"two places", "x-token", []string{"--into", "a", "--out", "b"}, "not both"},
-		{"recordings into a folder", "x-token", []string{"--into", "a", "--from", "b"}, "--into and --dry-run are for live systems"},
+		{"recordings into a folder", "x-token", []string{"--into", "a", "--from", "b"}, "--into: for live systems, not for recordings"},
 	}
 	for _, tc := range tests {
 		t.Run(tc.name, func(t *testing.T) {
