@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -66,13 +67,13 @@ func (s *Store) List(ctx context.Context, filter Filter, after string, limit int
 	if limit <= 0 {
 		limit = DefaultLimit
 	}
-	query, args, err := filter.Query(after, limit+1)
-	if err != nil {
-		return Page{}, err
-	}
 	var list []Summary
-	err = s.patiently(ctx, func(ctx context.Context) error {
+	err := s.patiently(ctx, func(ctx context.Context) error {
 		list = nil
+		query, args, err := s.Query(ctx, filter, after, limit+1)
+		if err != nil {
+			return err
+		}
 		found, err := s.read.QueryContext(ctx, query, args...)
 		if err != nil {
 			return err
@@ -139,8 +140,8 @@ func parsePlace(text string) (*place, error) {
 	return &p, nil
 }
 
-// clauses are the tags that a filter asks for: one of each clause. Those that
-// choose least come first.
+// clauses are the tags that a filter asks for: one of each clause. Those that are
+// likely to choose least come first.
 func (f Filter) clauses() [][]int64 {
 	var all [][]int64
 	add := func(prefix string, values []string) {
@@ -187,7 +188,7 @@ func (f Filter) clauses() [][]int64 {
 
 // Query is the statement that answers List, for those who want to know how the
 // database would go about it.
-func (f Filter) Query(after string, limit int) (string, []any, error) {
+func (s *Store) Query(ctx context.Context, f Filter, after string, limit int) (string, []any, error) {
 	from, err := parsePlace(after)
 	if err != nil {
 		return "", nil, err
@@ -195,13 +196,42 @@ func (f Filter) Query(after string, limit int) (string, []any, error) {
 	if f.Text != "" && len(words(f.Text)) == 0 {
 		return "", nil, fmt.Errorf("%q has no word to look for", f.Text)
 	}
-	query, args := f.query(from, limit)
+	clauses := f.clauses()
+	if err := s.rarestFirst(ctx, clauses); err != nil {
+		return "", nil, err
+	}
+	query, args := f.query(clauses, from, limit)
 	return query, args, nil
+}
+
+// rarestFirst moves the clause that chooses least to the front: its tags will be
+// walked through. To be rare is to have fewer than 500 decisions; beyond
+// that counting costs more than it saves, and the order stays.
+func (s *Store) rarestFirst(ctx context.Context, clauses [][]int64) error {
+	if len(clauses) < 2 {
+		return nil
+	}
+	rarest, least := 0, int64(math.MaxInt64)
+	for i, clause := range clauses {
+		sum := int64(0)
+		for _, one := range clause {
+			count, err := rows.New(s.read).CountTag(ctx, one)
+			if err != nil {
+				return err
+			}
+			sum += count
+		}
+		if sum < least {
+			rarest, least = i, sum
+		}
+	}
+	clauses[0], clauses[rarest] = clauses[rarest], clauses[0]
+	return nil
 }
 
 // query builds the statement: every part walks one index in the order of the
 // list and stops at the limit.
-func (f Filter) query(after *place, limit int) (string, []any) {
+func (f Filter) query(clauses [][]int64, after *place, limit int) (string, []any) {
 	var args []any
 	arg := func(v any) string {
 		args = append(args, v)
@@ -220,10 +250,11 @@ func (f Filter) query(after *place, limit int) (string, []any) {
 		}
 		return b.String()
 	}
-	const latest = "EXISTS (SELECT 1 FROM subjects s WHERE s.type = d.subject_type AND s.id = d.subject_id AND s.leaf = d.leaf)"
+	// Counting, and not EXISTS: PostgreSQL would make a join of that, and read whole
+	// tables for one page.
+	const latest = "(SELECT COUNT(*) FROM subjects s WHERE s.type = d.subject_type AND s.id = d.subject_id AND s.leaf = d.leaf) > 0"
 	const columns = "SELECT d.leaf, d.id, d.subject_type, d.subject_id, d.outcome, d.class, d.risk, d.evaluated_at, d.recorded_at, d.next_evaluation_at, " + latest
 	order := fmt.Sprintf(" ORDER BY d.evaluated_at DESC, d.leaf DESC LIMIT %d", limit)
-	clauses := f.clauses()
 	if len(clauses) == 0 {
 		where := " FROM decisions d WHERE 1 = 1" + window("d")
 		if f.Latest {
@@ -243,7 +274,7 @@ func (f Filter) query(after *place, limit int) (string, []any) {
 			for _, other := range clause {
 				marks = append(marks, arg(other))
 			}
-			part += " AND EXISTS (SELECT 1 FROM tags x WHERE x.tag IN (" + strings.Join(marks, ", ") + ") AND x.evaluated_at = t.evaluated_at AND x.leaf = t.leaf)"
+			part += " AND (SELECT COUNT(*) FROM tags x WHERE x.tag IN (" + strings.Join(marks, ", ") + ") AND x.evaluated_at = t.evaluated_at AND x.leaf = t.leaf) > 0"
 		}
 		if f.Latest {
 			part += " AND " + latest

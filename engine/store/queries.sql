@@ -180,3 +180,7 @@ SELECT name, cursor, recorded_at FROM cursors ORDER BY name;
 
 -- name: RestoreEntry :exec
 INSERT INTO entries (idx, kind, ref, recorded_at, supersedes, judge, hash, body, pruned_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9);
+
+-- name: CountTag :one
+-- The order makes PostgreSQL walk through the index, and not look for any 500.
+SELECT COUNT(*) FROM (SELECT 1 FROM tags WHERE tag = $1 ORDER BY evaluated_at DESC, leaf DESC LIMIT 500) AS few;

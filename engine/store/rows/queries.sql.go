@@ -59,6 +59,18 @@ func (q *Queries) CountNodes(ctx context.Context) (int64, error) {
 	return count, err
 }
 
+const countTag = `-- name: CountTag :one
+SELECT COUNT(*) FROM (SELECT 1 FROM tags WHERE tag = $1 ORDER BY evaluated_at DESC, leaf DESC LIMIT 500) AS few
+`
+
+// The order makes PostgreSQL walk through the index, and not look for any 500.
+func (q *Queries) CountTag(ctx context.Context, tag int64) (int64, error) {
+	row := q.db.QueryRowContext(ctx, countTag, tag)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const createLedger = `-- name: CreateLedger :exec
 INSERT INTO ledger (id, origin, size, edge, checkpoint, public_key, recorded_at)
 VALUES (1, $1, $2, $3, $4, $5, $6) ON CONFLICT (id) DO NOTHING

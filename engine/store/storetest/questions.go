@@ -271,7 +271,7 @@ func testIndexes(t *testing.T, d Database) {
 	}
 	for name, question := range filters() {
 		for _, after := range []string{"", first.Next} {
-			query, args, err := question.filter.Query(after, 10)
+			query, args, err := s.Query(ctx, question.filter, after, 10)
 			if err != nil {
 				t.Fatal(err)
 			}
