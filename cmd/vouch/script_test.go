@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"flag"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -18,7 +19,9 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"vouch": main})
 }
 
-// TestScripts runs testdata/script/*.txtar. The scripts judge with the small
+// TestScripts runs testdata/script/*.txtar with the program as it is shipped: the
+// race detector, which makes it many times slower, watches the packages' own tests.
+// The scripts judge with the small
 // policy of testdata/bundle, unless they unset VOUCH_BUNDLE; $ACME holds the
 // recordings of the sample company.
 func TestScripts(t *testing.T) {
@@ -30,12 +33,19 @@ func TestScripts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	bin := t.TempDir()
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", bin, ".")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir:           "testdata/script",
 		UpdateScripts: *updateScripts,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("VOUCH_BUNDLE", bundle)
 			env.Setenv("ACME", acme)
+			env.Setenv("PATH", bin+string(filepath.ListSeparator)+env.Getenv("PATH"))
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "keep": keep},
