@@ -346,7 +346,7 @@ func BenchmarkGet(b *testing.B) {
 // BenchmarkVerify verifies a whole journal.
 func BenchmarkVerify(b *testing.B) {
 	for _, kind := range kinds(b) {
-		for _, size := range sizes(b) {
+		for _, size := range sizes(b)[:1] { // it takes as long for each entry at any size
 			j := large(b, kind.name, kind.Database, size)
 			b.Run(fmt.Sprintf("%s/%d", kind.name, size), func(b *testing.B) {
 				for b.Loop() {
