@@ -164,7 +164,11 @@ func runExamples(t *testing.T, root, bin string, examples []example) [][]string 
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, args := range [][]string{{"init", "-q", "-b", "main"}, {"add", "README.md", "rego/.manifest"}, {"commit", "-q", "-m", "Begin"}} {
+	texts, err := filepath.Glob(filepath.Join(dir, "*.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"init", "-q", "-b", "main"}, append([]string{"add", "--"}, texts...), {"commit", "-q", "--allow-empty", "-m", "Begin"}} {
 		git := exec.CommandContext(t.Context(), "git", append([]string{"-c", "user.name=Ada", "-c", "user.email=ada@example.com"}, args...)...)
 		git.Dir = dir
 		if out, err := git.CombinedOutput(); err != nil {
