@@ -17,12 +17,6 @@ type Policy interface {
 	Evaluate(ctx context.Context, dossier []byte) (Decision, error)
 }
 
-// Journal keeps decisions. Append returns when the record is durable; its
-// error means that nothing was recorded.
-type Journal interface {
-	Append(ctx context.Context, dossier []byte, decision Decision) error
-}
-
 // ErrInvalidInput marks a dossier that breaks its schema: mend the dossier.
 var ErrInvalidInput = errors.New("invalid dossier")
 

@@ -249,7 +249,7 @@ func (s *Store) restore(ctx context.Context, r io.Reader, how Verification) (Rep
 	w := &restoring{writing: newWriting(db), sum: sha256.New()}
 	switch _, err := w.Ledger(ctx); {
 	case err == nil:
-		return Report{}, fmt.Errorf("%w: there is a journal already", ErrConflict)
+		return Report{}, fmt.Errorf("%w: there is a journal already", engine.ErrConflict)
 	case !errors.Is(err, sql.ErrNoRows):
 		return Report{}, err
 	}
@@ -368,7 +368,7 @@ func (w *restoring) entry(ctx context.Context, e backupEntry) error {
 	case ledger.KindEvents:
 		err = w.events(ctx, e, body)
 	case ledger.KindRelease:
-		var release Release
+		var release engine.ReleaseRecord
 		if err = json.Unmarshal(body, &release); err == nil {
 			err = w.InsertRelease(ctx, release.Version, micros(release.EffectiveFrom), e.Index)
 		}

@@ -63,7 +63,7 @@ func benchmarkAppend(b *testing.B, d storetest.Database, size int) {
 	n := 0
 	for b.Loop() {
 		b.StopTimer()
-		list := make([]store.Judgement, size)
+		list := make([]engine.Judgement, size)
 		for i := range list {
 			list[i] = storetest.Judged(storetest.Judge(), n, 0, 0)
 			n++
@@ -214,7 +214,7 @@ func large(b *testing.B, kind string, d storetest.Database, decisions int) *jour
 		b.Fatal(err)
 	}
 	for n := 0; n < decisions; n += 1000 {
-		var list []store.Judgement
+		var list []engine.Judgement
 		for i := n; i < min(n+1000, decisions); i++ {
 			list = append(list, storetest.Judged(storetest.Judge(), i, 0, 0))
 		}
@@ -270,23 +270,23 @@ func BenchmarkList(b *testing.B) {
 			j := large(b, kind.name, kind.Database, size)
 			for _, one := range []struct {
 				name   string
-				filter store.Filter
+				filter engine.DecisionFilter
 			}{
-				{"all", store.Filter{}},
-				{"latest", store.Filter{Latest: true}},
-				{"outcome", store.Filter{Outcomes: []string{"unknown"}}},
-				{"control", store.Filter{Controls: []string{"CM-1.1"}}},
-				{"control-status", store.Filter{Controls: []string{"CM-1.1"}, Statuses: []string{"fail"}}},
-				{"status", store.Filter{Statuses: []string{"fail"}}},
-				{"class", store.Filter{Classes: []string{"emergency"}}},
-				{"risk", store.Filter{Risks: []string{"high"}}},
-				{"person", store.Filter{Persons: []string{"mia"}}},
-				{"repository", store.Filter{Repositories: []string{"acme/repo7"}}},
-				{"service", store.Filter{Services: []string{"srv-api"}}},
-				{"time", store.Filter{From: middle(j), To: middle(j).Add(24 * time.Hour)}},
-				{"text-rare", store.Filter{Text: fmt.Sprintf("renewal repo7 %d", 7)}},
-				{"text-common", store.Filter{Text: "renewal part"}},
-				{"several", store.Filter{Outcomes: []string{"non_compliant"}, Persons: []string{"mia"}, Classes: []string{"normal"}, From: middle(j)}},
+				{"all", engine.DecisionFilter{}},
+				{"latest", engine.DecisionFilter{Latest: true}},
+				{"outcome", engine.DecisionFilter{Outcomes: []string{"unknown"}}},
+				{"control", engine.DecisionFilter{Controls: []string{"CM-1.1"}}},
+				{"control-status", engine.DecisionFilter{Controls: []string{"CM-1.1"}, Statuses: []string{"fail"}}},
+				{"status", engine.DecisionFilter{Statuses: []string{"fail"}}},
+				{"class", engine.DecisionFilter{Classes: []string{"emergency"}}},
+				{"risk", engine.DecisionFilter{Risks: []string{"high"}}},
+				{"person", engine.DecisionFilter{Persons: []string{"mia"}}},
+				{"repository", engine.DecisionFilter{Repositories: []string{"acme/repo7"}}},
+				{"service", engine.DecisionFilter{Services: []string{"srv-api"}}},
+				{"time", engine.DecisionFilter{From: middle(j), To: middle(j).Add(24 * time.Hour)}},
+				{"text-rare", engine.DecisionFilter{Text: fmt.Sprintf("renewal repo7 %d", 7)}},
+				{"text-common", engine.DecisionFilter{Text: "renewal part"}},
+				{"several", engine.DecisionFilter{Outcomes: []string{"non_compliant"}, Persons: []string{"mia"}, Classes: []string{"normal"}, From: middle(j)}},
 			} {
 				b.Run(fmt.Sprintf("%s/%d/%s", kind.name, size, one.name), func(b *testing.B) {
 					for b.Loop() {
@@ -326,7 +326,7 @@ func BenchmarkGet(b *testing.B) {
 			})
 			b.Run(fmt.Sprintf("%s/%d/deadlines", kind.name, size), func(b *testing.B) {
 				for b.Loop() {
-					if list, err := j.Deadlines(b.Context(), store.SubjectFilter{}, nil, 50); err != nil || len(list) != 50 {
+					if list, err := j.Deadlines(b.Context(), engine.SubjectFilter{}, nil, 50); err != nil || len(list) != 50 {
 						b.Fatal(list, err)
 					}
 				}
@@ -334,7 +334,7 @@ func BenchmarkGet(b *testing.B) {
 			b.Run(fmt.Sprintf("%s/%d/subjects", kind.name, size), func(b *testing.B) {
 				for b.Loop() {
 					after := engine.Subject{Type: "change", ID: "acme/repo15"}
-					if list, err := j.Subjects(b.Context(), store.SubjectFilter{Outcome: "unknown"}, after, 50); err != nil || len(list) != 50 {
+					if list, err := j.Subjects(b.Context(), engine.SubjectFilter{Outcome: "unknown"}, after, 50); err != nil || len(list) != 50 {
 						b.Fatal(list, err)
 					}
 				}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -18,56 +17,17 @@ import (
 	"github.com/changevouch/changevouch/engine/store/rows"
 )
 
-// Filter chooses decisions. Fields are joined by and, values of one field by or;
-// an empty field chooses all.
-type Filter struct {
-	Outcomes     []string
-	Controls     []string // an id or an alias; with Statuses, that status of that control
-	Statuses     []string // without Controls, of any control
-	Classes      []string
-	Risks        []string
-	Types        []string // of the subject
-	Persons      []string // who wrote, approved or deployed
-	Repositories []string
-	Services     []string
-	From, To     time.Time // of evaluated_at: From is included, To is not
-	// Text is words that must all appear, in any case, whole, among: subject,
-	// titles, persons, repositories, services, packages, reasons of findings.
-	Text   string
-	Latest bool // only the newest decision on each subject
-}
-
-// Summary is a decision in a list.
-type Summary struct {
-	ID               string         `json:"id"`
-	Subject          engine.Subject `json:"subject"`
-	Outcome          string         `json:"outcome"`
-	Class            string         `json:"class"`
-	Risk             string         `json:"risk"`
-	EvaluatedAt      time.Time      `json:"evaluated_at"`
-	RecordedAt       time.Time      `json:"recorded_at"`
-	NextEvaluationAt *time.Time     `json:"next_evaluation_at,omitempty"`
-	Index            int64          `json:"index"` // its number in the log
-	Latest           bool           `json:"latest"`
-}
-
-// Page is a part of a list. Next continues it; it is empty at the end.
-type Page struct {
-	Decisions []Summary
-	Next      string
-}
-
 // DefaultLimit is the size of a page when none is asked for.
 const DefaultLimit = 50
 
 // List returns the decisions that a filter chooses, newest evaluation first, at
 // most limit of them, after the place that Next of the page before named. The
 // order is stable: what is recorded between two pages does not shift it.
-func (s *Store) List(ctx context.Context, filter Filter, after string, limit int) (Page, error) {
+func (s *Store) List(ctx context.Context, filter engine.DecisionFilter, after string, limit int) (engine.DecisionPage, error) {
 	if limit <= 0 {
 		limit = DefaultLimit
 	}
-	var list []Summary
+	var list []engine.DecisionSummary
 	err := s.patiently(ctx, func(ctx context.Context) error {
 		list = nil
 		query, args, err := s.Query(ctx, filter, after, limit+1)
@@ -80,7 +40,7 @@ func (s *Store) List(ctx context.Context, filter Filter, after string, limit int
 		}
 		defer found.Close()
 		for found.Next() {
-			var d Summary
+			var d engine.DecisionSummary
 			var evaluated, recorded int64
 			var next sql.NullInt64
 			err := found.Scan(&d.Index, &d.ID, &d.Subject.Type, &d.Subject.ID, &d.Outcome, &d.Class, &d.Risk, &evaluated, &recorded, &next, &d.Latest)
@@ -93,9 +53,9 @@ func (s *Store) List(ctx context.Context, filter Filter, after string, limit int
 		return found.Err()
 	})
 	if err != nil {
-		return Page{}, fmt.Errorf("list decisions: %w", err)
+		return engine.DecisionPage{}, fmt.Errorf("list decisions: %w", err)
 	}
-	page := Page{Decisions: list}
+	page := engine.DecisionPage{Decisions: list}
 	if len(list) > limit {
 		page.Decisions = list[:limit]
 		last := list[limit-1]
@@ -140,9 +100,9 @@ func parsePlace(text string) (*place, error) {
 	return &p, nil
 }
 
-// clauses are the tags that a filter asks for: one of each clause. Those that are
+// clausesOf are the tags that a filter asks for: one of each clause. Those that are
 // likely to choose least come first.
-func (f Filter) clauses() [][]int64 {
+func clausesOf(f engine.DecisionFilter) [][]int64 {
 	var all [][]int64
 	add := func(prefix string, values []string) {
 		if len(values) == 0 {
@@ -188,7 +148,7 @@ func (f Filter) clauses() [][]int64 {
 
 // Query is the statement that answers List, for those who want to know how the
 // database would go about it.
-func (s *Store) Query(ctx context.Context, f Filter, after string, limit int) (string, []any, error) {
+func (s *Store) Query(ctx context.Context, f engine.DecisionFilter, after string, limit int) (string, []any, error) {
 	from, err := parsePlace(after)
 	if err != nil {
 		return "", nil, err
@@ -196,11 +156,11 @@ func (s *Store) Query(ctx context.Context, f Filter, after string, limit int) (s
 	if f.Text != "" && len(words(f.Text)) == 0 {
 		return "", nil, fmt.Errorf("%q has no word to look for", f.Text)
 	}
-	clauses := f.clauses()
+	clauses := clausesOf(f)
 	if err := s.rarestFirst(ctx, clauses); err != nil {
 		return "", nil, err
 	}
-	query, args := f.query(clauses, from, limit)
+	query, args := statement(f, clauses, from, limit)
 	return query, args, nil
 }
 
@@ -229,9 +189,9 @@ func (s *Store) rarestFirst(ctx context.Context, clauses [][]int64) error {
 	return nil
 }
 
-// query builds the statement: every part walks one index in the order of the
+// statement builds the statement: every part walks one index in the order of the
 // list and stops at the limit.
-func (f Filter) query(clauses [][]int64, after *place, limit int) (string, []any) {
+func statement(f engine.DecisionFilter, clauses [][]int64, after *place, limit int) (string, []any) {
 	var args []any
 	arg := func(v any) string {
 		args = append(args, v)
@@ -284,26 +244,8 @@ func (f Filter) query(clauses [][]int64, after *place, limit int) (string, []any
 	return columns + " FROM (" + strings.Join(parts, " UNION ") + ") k JOIN decisions d ON d.leaf = k.leaf" + order, args
 }
 
-// Record is a decision as it is kept: the exact bytes, and what the log says of it.
-type Record struct {
-	Summary
-	Supersedes string
-	Judge      string // the ref of what judged it, see JudgeOf
-	Dossier    string // the digest of its dossier
-	Bytes      []byte
-}
-
-// Decode reads the decision out of its bytes.
-func (r Record) Decode() (engine.Decision, error) {
-	var d engine.Decision
-	if err := json.Unmarshal(r.Bytes, &d); err != nil {
-		return d, fmt.Errorf("recorded decision %s: %w", r.ID, err)
-	}
-	return d, nil
-}
-
 // Decision returns one decision.
-func (s *Store) Decision(ctx context.Context, id string) (Record, error) {
+func (s *Store) Decision(ctx context.Context, id string) (engine.DecisionRecord, error) {
 	var row rows.DecisionByIDRow
 	var latest rows.LatestRow
 	err := s.patiently(ctx, func(ctx context.Context) (err error) {
@@ -315,16 +257,16 @@ func (s *Store) Decision(ctx context.Context, id string) (Record, error) {
 		return err
 	})
 	if errors.Is(err, sql.ErrNoRows) {
-		return Record{}, fmt.Errorf("decision %s: %w", id, ErrNotFound)
+		return engine.DecisionRecord{}, fmt.Errorf("decision %s: %w", id, engine.ErrNotFound)
 	}
 	if err != nil {
-		return Record{}, fmt.Errorf("decision %s: %w", id, err)
+		return engine.DecisionRecord{}, fmt.Errorf("decision %s: %w", id, err)
 	}
 	return recordOf(rows.DecisionsOfRow(row), latest.ID)
 }
 
 // History returns all decisions on a subject, oldest first; none is ErrNotFound.
-func (s *Store) History(ctx context.Context, subject engine.Subject) ([]Record, error) {
+func (s *Store) History(ctx context.Context, subject engine.Subject) ([]engine.DecisionRecord, error) {
 	var list []rows.DecisionsOfRow
 	var latest rows.LatestRow
 	err := s.patiently(ctx, func(ctx context.Context) (err error) {
@@ -336,12 +278,12 @@ func (s *Store) History(ctx context.Context, subject engine.Subject) ([]Record, 
 		return err
 	})
 	if errors.Is(err, sql.ErrNoRows) {
-		return nil, fmt.Errorf("%s %s: %w", subject.Type, subject.ID, ErrNotFound)
+		return nil, fmt.Errorf("%s %s: %w", subject.Type, subject.ID, engine.ErrNotFound)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("history of %s %s: %w", subject.Type, subject.ID, err)
 	}
-	history := make([]Record, len(list))
+	history := make([]engine.DecisionRecord, len(list))
 	for i, row := range list {
 		if history[i], err = recordOf(row, latest.ID); err != nil {
 			return nil, err
@@ -350,9 +292,9 @@ func (s *Store) History(ctx context.Context, subject engine.Subject) ([]Record, 
 	return history, nil
 }
 
-func recordOf(row rows.DecisionsOfRow, latest string) (Record, error) {
-	r := Record{
-		Summary: Summary{
+func recordOf(row rows.DecisionsOfRow, latest string) (engine.DecisionRecord, error) {
+	r := engine.DecisionRecord{
+		DecisionSummary: engine.DecisionSummary{
 			ID: row.ID, Subject: engine.Subject{Type: row.SubjectType, ID: row.SubjectID}, Outcome: row.Outcome, Class: row.Class, Risk: row.Risk,
 			EvaluatedAt: fromMicros(row.EvaluatedAt), RecordedAt: fromMicros(row.RecordedAt), NextEvaluationAt: optionalTime(row.NextEvaluationAt),
 			Index: row.Leaf, Latest: row.ID == latest,
@@ -376,7 +318,7 @@ func (s *Store) Dossier(ctx context.Context, digest string) ([]byte, error) {
 		return err
 	})
 	if errors.Is(err, sql.ErrNoRows) {
-		err = ErrNotFound
+		err = engine.ErrNotFound
 	}
 	if err != nil {
 		return nil, fmt.Errorf("dossier %s: %w", digest, err)

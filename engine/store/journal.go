@@ -29,12 +29,6 @@ type policyKey struct{ bundle, settings string }
 
 var _ engine.Journal = (*Journal)(nil)
 
-// Judgement is a decision and the dossier it is on.
-type Judgement struct {
-	Dossier  []byte
-	Decision engine.Decision
-}
-
 // judgeRow is one policy of a judge entry.
 type judgeRow struct {
 	Version        string `json:"version"`
@@ -123,11 +117,11 @@ func (j *Journal) Judge() string { return j.judge }
 // same id with the same content, is not recorded again; with another content it
 // is ErrConflict. An older decision on the subject stays, superseded.
 func (j *Journal) Append(ctx context.Context, dossier []byte, decision engine.Decision) error {
-	return j.AppendAll(ctx, []Judgement{{Dossier: dossier, Decision: decision}})
+	return j.AppendAll(ctx, []engine.Judgement{{Dossier: dossier, Decision: decision}})
 }
 
 // AppendAll records several decisions in one transaction: all or none.
-func (j *Journal) AppendAll(ctx context.Context, list []Judgement) error {
+func (j *Journal) AppendAll(ctx context.Context, list []engine.Judgement) error {
 	prepared := make([]record, len(list))
 	for i, judged := range list {
 		r, err := j.prepare(judged)
@@ -158,7 +152,7 @@ type record struct {
 }
 
 // prepare does all that needs no lock, and refuses what would not be a record.
-func (j *Journal) prepare(judged Judgement) (record, error) {
+func (j *Journal) prepare(judged engine.Judgement) (record, error) {
 	d := judged.Decision
 	if d.ID == "" || d.Schema != engine.DecisionSchema {
 		return record{}, errors.New("this is no decision: it has no id, or another schema")
@@ -256,7 +250,7 @@ func (w *writing) same(ctx context.Context, leaf int64, body []byte) error {
 		return err
 	}
 	if !bytes.Equal(said, says) {
-		return fmt.Errorf("%w under this id at entry %d: the same dossier, bundle and settings gave another decision then", ErrConflict, leaf)
+		return fmt.Errorf("%w under this id at entry %d: the same dossier, bundle and settings gave another decision then", engine.ErrConflict, leaf)
 	}
 	return nil
 }
@@ -355,7 +349,7 @@ func (s *Store) latest(ctx context.Context, kind, ref string) ([]byte, error) {
 		q := rows.New(s.read)
 		index, err := q.LatestEntry(ctx, kind, ref)
 		if errors.Is(err, sql.ErrNoRows) {
-			return ErrNotFound
+			return engine.ErrNotFound
 		}
 		if err != nil {
 			return err

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/changevouch/changevouch/engine"
 	"github.com/changevouch/changevouch/engine/ledger"
 	"github.com/changevouch/changevouch/engine/store/rows"
 )
@@ -124,7 +125,7 @@ func (w *writing) sign(ctx context.Context) error {
 func nullable(text string) sql.NullString { return sql.NullString{String: text, Valid: text != ""} }
 
 // errEmpty is the answer about a journal into which nobody ever wrote.
-var errEmpty = fmt.Errorf("%w: nothing was ever written", ErrNotFound)
+var errEmpty = fmt.Errorf("%w: nothing was ever written", engine.ErrNotFound)
 
 // Head is the newest signed checkpoint. It is read, not checked: see Verify.
 func (s *Store) Head(ctx context.Context) (ledger.Checkpoint, []byte, error) {
@@ -226,7 +227,7 @@ func (s *Store) ProveInclusion(ctx context.Context, index int64) (ledger.Inclusi
 		}
 		row, err := q.Entry(ctx, index)
 		if errors.Is(err, sql.ErrNoRows) {
-			return fmt.Errorf("entry %d: %w: the log has %d", index, ErrNotFound, head.Size)
+			return fmt.Errorf("entry %d: %w: the log has %d", index, engine.ErrNotFound, head.Size)
 		}
 		if err != nil {
 			return err
@@ -311,7 +312,7 @@ func (s *Store) Export(ctx context.Context, file func(path string, content []byt
 func (s *Store) Entry(ctx context.Context, index int64) (ledger.Entry, error) {
 	row, err := rows.New(s.read).Entry(ctx, index)
 	if errors.Is(err, sql.ErrNoRows) {
-		return ledger.Entry{}, fmt.Errorf("entry %d: %w", index, ErrNotFound)
+		return ledger.Entry{}, fmt.Errorf("entry %d: %w", index, engine.ErrNotFound)
 	}
 	if err != nil {
 		return ledger.Entry{}, fmt.Errorf("entry %d: %w", index, s.explained(err))
@@ -326,7 +327,7 @@ func entryOf(row rows.Entry) (ledger.Entry, error) {
 		Supersedes: row.Supersedes.String, Judge: row.Judge.String,
 	}
 	if row.Body == nil {
-		return e, fmt.Errorf("entry %d, %s %s: %w", row.Idx, row.Kind, row.Ref, ErrRemoved)
+		return e, fmt.Errorf("entry %d, %s %s: %w", row.Idx, row.Kind, row.Ref, engine.ErrRemoved)
 	}
 	var err error
 	if e.Body, err = inflate(row.Body); err != nil {

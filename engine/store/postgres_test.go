@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"github.com/changevouch/changevouch/engine"
 	"io"
 	"net"
 	"net/url"
@@ -53,7 +54,7 @@ func TestPostgresReadOnly(t *testing.T) {
 	if _, err := again.Journal(t.Context(), storetest.Judge()); err == nil || !strings.Contains(err.Error(), "read-only") {
 		t.Errorf("%v", err)
 	}
-	if _, err := again.List(t.Context(), store.Filter{}, "", 1); err != nil {
+	if _, err := again.List(t.Context(), engine.DecisionFilter{}, "", 1); err != nil {
 		t.Errorf("reading: %v", err)
 	}
 }

@@ -13,36 +13,21 @@ import (
 	"github.com/changevouch/changevouch/engine/store/rows"
 )
 
-// Release is a policy version as the journal keeps it; the JSON form is the body
-// of its entry.
-type Release struct {
-	Version        string    `json:"version"`
-	EffectiveFrom  time.Time `json:"effective_from"`
-	BundleDigest   string    `json:"bundle_digest"`
-	SettingsDigest string    `json:"settings_digest"`
-	AddedBy        string    `json:"added_by"`
-	AddedAt        time.Time `json:"-"` // recorded_at of the entry
-	Index          int64     `json:"-"` // its number in the log
-}
-
-// ErrPast marks a release that would change what was already decided.
-var ErrPast = errors.New("a release cannot change the past")
-
 // AddRelease makes an immutable policy version known, with its bundle and
 // settings. It must take effect after this moment, since decisions on what
 // happened before may be out already, and after every other release; only the
 // first of a journal may name any moment, because there was no release before it.
 // Adding the same again changes nothing.
-func (s *Store) AddRelease(ctx context.Context, p engine.JudgePolicy, addedBy string) (Release, error) {
-	release := Release{
+func (s *Store) AddRelease(ctx context.Context, p engine.JudgePolicy, addedBy string) (engine.ReleaseRecord, error) {
+	release := engine.ReleaseRecord{
 		Version: p.Version, EffectiveFrom: p.EffectiveFrom.UTC().Truncate(time.Microsecond),
 		BundleDigest: p.BundleDigest, SettingsDigest: engine.Digest(p.Settings), AddedBy: addedBy,
 	}
 	if _, _, err := judgeBody(engine.Judge{p}); err != nil {
-		return Release{}, err
+		return engine.ReleaseRecord{}, err
 	}
 	if p.Version == "" || p.EffectiveFrom.IsZero() || addedBy == "" {
-		return Release{}, errors.New("a release needs a version, the moment from which it is in force, and who adds it")
+		return engine.ReleaseRecord{}, errors.New("a release needs a version, the moment from which it is in force, and who adds it")
 	}
 	err := s.write(ctx, func(w *writing) error {
 		history, err := releases(ctx, w.Queries)
@@ -56,14 +41,14 @@ func (s *Store) AddRelease(ctx context.Context, p engine.JudgePolicy, addedBy st
 				release = other
 				return nil
 			case other.Version == release.Version:
-				return fmt.Errorf("version %s is %w, by %s: give the new one another version", release.Version, ErrConflict, other.AddedBy)
+				return fmt.Errorf("version %s is %w, by %s: give the new one another version", release.Version, engine.ErrConflict, other.AddedBy)
 			case !other.EffectiveFrom.Before(release.EffectiveFrom):
-				return fmt.Errorf("%w: version %s is in force from %s on, so %s must begin later", ErrPast, other.Version, other.EffectiveFrom.Format(time.RFC3339), release.Version)
+				return fmt.Errorf("%w: version %s is in force from %s on, so %s must begin later", engine.ErrPast, other.Version, other.EffectiveFrom.Format(time.RFC3339), release.Version)
 			}
 		}
 		now := fromMicros(w.now)
 		if len(history) > 0 && !release.EffectiveFrom.After(now) {
-			return fmt.Errorf("%w: %s would be in force from %s on, now it is %s", ErrPast, release.Version, release.EffectiveFrom.Format(time.RFC3339), now.Format(time.RFC3339))
+			return fmt.Errorf("%w: %s would be in force from %s on, now it is %s", engine.ErrPast, release.Version, release.EffectiveFrom.Format(time.RFC3339), now.Format(time.RFC3339))
 		}
 		if err := w.keep(ctx, ledger.KindBundle, p.BundleDigest, p.Bundle); err != nil {
 			return err
@@ -83,14 +68,14 @@ func (s *Store) AddRelease(ctx context.Context, p engine.JudgePolicy, addedBy st
 		return w.InsertRelease(ctx, release.Version, micros(release.EffectiveFrom), release.Index)
 	})
 	if err != nil {
-		return Release{}, fmt.Errorf("add release %s: %w", p.Version, err)
+		return engine.ReleaseRecord{}, fmt.Errorf("add release %s: %w", p.Version, err)
 	}
 	return release, nil
 }
 
 // Releases lists all releases, by the moment from which they are in force.
-func (s *Store) Releases(ctx context.Context) ([]Release, error) {
-	var list []Release
+func (s *Store) Releases(ctx context.Context) ([]engine.ReleaseRecord, error) {
+	var list []engine.ReleaseRecord
 	err := s.patiently(ctx, func(ctx context.Context) (err error) {
 		list, err = releases(ctx, rows.New(s.read))
 		return err
@@ -101,12 +86,12 @@ func (s *Store) Releases(ctx context.Context) ([]Release, error) {
 	return list, nil
 }
 
-func releases(ctx context.Context, q *rows.Queries) ([]Release, error) {
+func releases(ctx context.Context, q *rows.Queries) ([]engine.ReleaseRecord, error) {
 	found, err := q.Releases(ctx)
 	if err != nil {
 		return nil, err
 	}
-	list := make([]Release, len(found))
+	list := make([]engine.ReleaseRecord, len(found))
 	for i, row := range found {
 		entry, err := entryOf(rows.Entry{Idx: row.Leaf, Kind: ledger.KindRelease, Ref: row.Version, Body: row.Body})
 		if err != nil {
@@ -121,7 +106,7 @@ func releases(ctx context.Context, q *rows.Queries) ([]Release, error) {
 }
 
 // Policy returns a release with its bundle and settings.
-func (s *Store) Policy(ctx context.Context, r Release) (engine.JudgePolicy, error) {
+func (s *Store) Policy(ctx context.Context, r engine.ReleaseRecord) (engine.JudgePolicy, error) {
 	p := engine.JudgePolicy{Version: r.Version, EffectiveFrom: r.EffectiveFrom, BundleDigest: r.BundleDigest}
 	var err error
 	if p.Bundle, err = s.latest(ctx, ledger.KindBundle, r.BundleDigest); err != nil {

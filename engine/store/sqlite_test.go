@@ -3,6 +3,7 @@ package store_test
 import (
 	"bytes"
 	"errors"
+	"github.com/changevouch/changevouch/engine"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,7 +15,7 @@ import (
 )
 
 // fill records made-up decisions from a number on until one fails.
-func fill(t *testing.T, s *store.Store, from int) (recorded []store.Judgement, failed store.Judgement, fault error) {
+func fill(t *testing.T, s *store.Store, from int) (recorded []engine.Judgement, failed engine.Judgement, fault error) {
 	t.Helper()
 	j, err := s.Journal(t.Context(), storetest.Judge())
 	if err != nil {
@@ -28,19 +29,19 @@ func fill(t *testing.T, s *store.Store, from int) (recorded []store.Judgement, f
 		recorded = append(recorded, one)
 	}
 	t.Fatal("nothing ever failed")
-	return nil, store.Judgement{}, nil
+	return nil, engine.Judgement{}, nil
 }
 
 // intact makes sure that everything acknowledged is there, the rest is not, and
 // that work goes on.
-func intact(t *testing.T, s *store.Store, key *ledger.Key, recorded []store.Judgement, failed store.Judgement) {
+func intact(t *testing.T, s *store.Store, key *ledger.Key, recorded []engine.Judgement, failed engine.Judgement) {
 	t.Helper()
 	for _, one := range recorded {
 		if _, err := s.Decision(t.Context(), one.Decision.ID); err != nil {
 			t.Errorf("acknowledged, and lost: %v", err)
 		}
 	}
-	if _, err := s.Decision(t.Context(), failed.Decision.ID); !errors.Is(err, store.ErrNotFound) {
+	if _, err := s.Decision(t.Context(), failed.Decision.ID); !errors.Is(err, engine.ErrNotFound) {
 		t.Errorf("refused, and yet there: %v", err)
 	}
 	j, err := s.Journal(t.Context(), storetest.Judge())
@@ -83,7 +84,7 @@ func TestSQLiteDiskFails(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var recorded []store.Judgement
+	var recorded []engine.Judgement
 	for n := range ids {
 		recorded = append(recorded, storetest.Judged(storetest.Judge(), n, 0, 0))
 	}
@@ -131,7 +132,7 @@ func TestSQLiteReadOnlyFolder(t *testing.T) {
 	}
 	chmod(0o600, 0o700)
 	s = storetest.Open(t, address, store.Options{Key: key})
-	intact(t, s, key, []store.Judgement{one}, storetest.Judged(storetest.Judge(), 1001, 0, 0))
+	intact(t, s, key, []engine.Judgement{one}, storetest.Judged(storetest.Judge(), 1001, 0, 0))
 }
 
 func TestSQLiteNoDatabase(t *testing.T) {

@@ -27,12 +27,6 @@ import (
 
 // What errors of a Store can be.
 var (
-	// ErrNotFound: the journal has no such record.
-	ErrNotFound = errors.New("not in the journal")
-	// ErrConflict: the journal has another record under this id.
-	ErrConflict = errors.New("recorded differently")
-	// ErrRemoved: retention removed the record; its hash is still in the log.
-	ErrRemoved = errors.New("removed by retention")
 	// ErrNewerSchema: a newer program wrote the database.
 	ErrNewerSchema = errors.New("the database was written by a newer program")
 	// ErrKey: the journal is signed by another key, or there is none to sign with.

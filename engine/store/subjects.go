@@ -6,27 +6,18 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/changevouch/changevouch/engine"
 )
 
-// SubjectFilter chooses subjects by their latest decision; a zero field chooses all.
-type SubjectFilter struct {
-	Type    string
-	Outcome string
-	// DueBefore chooses those whose deadline comes before this moment.
-	DueBefore time.Time
-}
-
 // Subjects returns the latest decision on each subject, in the order of type and
 // id, at most limit of them, after a subject (the zero Subject: from the first).
 // The next page begins after the last; a page with fewer than limit is the last.
-func (s *Store) Subjects(ctx context.Context, filter SubjectFilter, after engine.Subject, limit int) ([]Summary, error) {
+func (s *Store) Subjects(ctx context.Context, filter engine.SubjectFilter, after engine.Subject, limit int) ([]engine.DecisionSummary, error) {
 	if limit <= 0 {
 		limit = DefaultLimit
 	}
-	where, args := filter.where()
+	where, args := chosen(filter)
 	args = append(args, after.Type, after.ID)
 	where += fmt.Sprintf(" AND (s.type, s.id) > ($%d, $%d)", len(args)-1, len(args))
 	list, err := s.latestDecisions(ctx, where+fmt.Sprintf(" ORDER BY s.type, s.id LIMIT %d", limit), args)
@@ -39,11 +30,11 @@ func (s *Store) Subjects(ctx context.Context, filter SubjectFilter, after engine
 // Deadlines returns the subjects whose latest decision will change by itself,
 // those that are due first before the others, at most limit of them, after the
 // last of the page before (nil: from the first).
-func (s *Store) Deadlines(ctx context.Context, filter SubjectFilter, after *Summary, limit int) ([]Summary, error) {
+func (s *Store) Deadlines(ctx context.Context, filter engine.SubjectFilter, after *engine.DecisionSummary, limit int) ([]engine.DecisionSummary, error) {
 	if limit <= 0 {
 		limit = DefaultLimit
 	}
-	where, args := filter.where()
+	where, args := chosen(filter)
 	where += " AND s.next_evaluation_at IS NOT NULL"
 	if after != nil {
 		if after.NextEvaluationAt == nil {
@@ -59,7 +50,7 @@ func (s *Store) Deadlines(ctx context.Context, filter SubjectFilter, after *Summ
 	return list, nil
 }
 
-func (f SubjectFilter) where() (string, []any) {
+func chosen(f engine.SubjectFilter) (string, []any) {
 	var b strings.Builder
 	var args []any
 	add := func(condition string, value any) {
@@ -78,10 +69,10 @@ func (f SubjectFilter) where() (string, []any) {
 	return b.String(), args
 }
 
-func (s *Store) latestDecisions(ctx context.Context, tail string, args []any) ([]Summary, error) {
+func (s *Store) latestDecisions(ctx context.Context, tail string, args []any) ([]engine.DecisionSummary, error) {
 	const query = "SELECT d.leaf, d.id, d.subject_type, d.subject_id, d.outcome, d.class, d.risk, d.evaluated_at, d.recorded_at, d.next_evaluation_at " +
 		"FROM subjects s JOIN decisions d ON d.leaf = s.leaf WHERE 1 = 1"
-	var list []Summary
+	var list []engine.DecisionSummary
 	err := s.patiently(ctx, func(ctx context.Context) error {
 		list = nil
 		found, err := s.read.QueryContext(ctx, query+tail, args...)
@@ -90,7 +81,7 @@ func (s *Store) latestDecisions(ctx context.Context, tail string, args []any) ([
 		}
 		defer found.Close()
 		for found.Next() {
-			d := Summary{Latest: true}
+			d := engine.DecisionSummary{Latest: true}
 			var evaluated, recorded int64
 			var next sql.NullInt64
 			err := found.Scan(&d.Index, &d.ID, &d.Subject.Type, &d.Subject.ID, &d.Outcome, &d.Class, &d.Risk, &evaluated, &recorded, &next)

@@ -154,7 +154,7 @@ func (v *verifier) readReleases(ctx context.Context, size int64) error {
 }
 
 func (v *verifier) release(row rows.Entry, entry ledger.Entry) {
-	var want Release
+	var want engine.ReleaseRecord
 	if err := json.Unmarshal(entry.Body, &want); err != nil {
 		v.fault("entries", row.Kind+" "+row.Ref, row.Idx, "its body is no release: %v", err)
 		return

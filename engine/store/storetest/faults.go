@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"errors"
+	"github.com/changevouch/changevouch/engine"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -152,7 +153,7 @@ func testLocked(t *testing.T, d Database) {
 	if err == nil || !strings.Contains(err.Error(), "another process keeps the database locked") {
 		t.Errorf("locked for longer than we wait: %v", err)
 	}
-	if list := listAll(t, s, store.Filter{}, 10); len(list) != 0 {
+	if list := listAll(t, s, engine.DecisionFilter{}, 10); len(list) != 0 {
 		t.Errorf("locked, and yet there is %v", list)
 	}
 	short, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)

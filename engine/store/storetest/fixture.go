@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/changevouch/changevouch/engine"
-	"github.com/changevouch/changevouch/engine/store"
 	"github.com/changevouch/changevouch/schemas"
 )
 
@@ -39,7 +38,7 @@ const controls = 24
 // Judged makes the decision on the n-th of a made-up series of pull requests:
 // always the same one, of about the size of real ones. An evaluation later than
 // the first has another moment; a revision other than 0, other content.
-func Judged(judge engine.Judge, n, evaluation, revision int) store.Judgement {
+func Judged(judge engine.Judge, n, evaluation, revision int) engine.Judgement {
 	repository := fmt.Sprintf("acme/repo%d", n%20)
 	id := fmt.Sprintf("%s#%d", repository, n)
 	written := Epoch.Add(time.Duration(n) * time.Minute)
@@ -101,7 +100,7 @@ func Judged(judge engine.Judge, n, evaluation, revision int) store.Judgement {
 			Reasons: []string{"review.independent"}, Evidence: []string{"/change/pull_request", "/change/files/0/path"}, PolicyVersion: "1.0.0",
 		})
 	}
-	return store.Judgement{Dossier: text, Decision: d}
+	return engine.Judgement{Dossier: text, Decision: d}
 }
 
 // Event makes the n-th of a made-up series of events.

@@ -33,7 +33,7 @@ func testRetention(t *testing.T, d Database) {
 	at := &clock{Epoch}
 	s := Open(t, d.Fresh(t), store.Options{Key: key, Clock: at.read})
 	j := journal(t, s)
-	add := func(n, evaluation int) store.Judgement {
+	add := func(n, evaluation int) engine.Judgement {
 		t.Helper()
 		one := Judged(Judge(), n, evaluation, 0)
 		if err := j.Append(ctx, one.Dossier, one.Decision); err != nil {
@@ -83,20 +83,20 @@ func testRetention(t *testing.T, d Database) {
 	if diff := cmp.Diff(want, done); diff != "" {
 		t.Errorf("done: %s", diff)
 	}
-	for _, gone := range []store.Judgement{superseded, settled} {
-		if _, err := s.Decision(ctx, gone.Decision.ID); !errors.Is(err, store.ErrNotFound) {
+	for _, gone := range []engine.Judgement{superseded, settled} {
+		if _, err := s.Decision(ctx, gone.Decision.ID); !errors.Is(err, engine.ErrNotFound) {
 			t.Errorf("decision that was removed: %v", err)
 		}
-		if _, err := s.Dossier(ctx, gone.Decision.InputDigest); !errors.Is(err, store.ErrNotFound) {
+		if _, err := s.Dossier(ctx, gone.Decision.InputDigest); !errors.Is(err, engine.ErrNotFound) {
 			t.Errorf("dossier that was removed: %v", err)
 		}
 	}
-	for _, kept := range []store.Judgement{open, young} {
+	for _, kept := range []engine.Judgement{open, young} {
 		if _, err := s.Decision(ctx, kept.Decision.ID); err != nil {
 			t.Error(err)
 		}
 	}
-	if _, err := s.ProveInclusion(ctx, 4); !errors.Is(err, store.ErrRemoved) {
+	if _, err := s.ProveInclusion(ctx, 4); !errors.Is(err, engine.ErrRemoved) {
 		t.Errorf("proof of what was removed: %v", err)
 	}
 	keys := []ledger.PublicKey{key.Public()}
@@ -114,7 +114,7 @@ func testRetention(t *testing.T, d Database) {
 }
 
 // pending is a decision with a deadline that is days ahead.
-func pending(t *testing.T) store.Judgement {
+func pending(t *testing.T) engine.Judgement {
 	t.Helper()
 	for n := 2; n < 100; n++ {
 		if one := Judged(Judge(), n, 0, 0); one.Decision.NextEvaluationAt != "" {
@@ -122,7 +122,7 @@ func pending(t *testing.T) store.Judgement {
 		}
 	}
 	t.Fatal("no made-up decision is pending")
-	return store.Judgement{}
+	return engine.Judgement{}
 }
 
 func testBackup(t *testing.T, d, other Database, j sound) {
@@ -193,7 +193,7 @@ func testBackup(t *testing.T, d, other Database, j sound) {
 			if report := j.verify(t, address, j.earlier); !report.Sound() {
 				t.Errorf("%+v", report)
 			}
-			if _, err := store.Restore(ctx, address, bytes.NewReader(archive.Bytes()), how); !errors.Is(err, store.ErrConflict) {
+			if _, err := store.Restore(ctx, address, bytes.NewReader(archive.Bytes()), how); !errors.Is(err, engine.ErrConflict) {
 				t.Errorf("restore over a journal: %v", err)
 			}
 		})
@@ -252,7 +252,7 @@ func everything(t *testing.T, s *store.Store, size int64) string {
 	ctx := t.Context()
 	var b strings.Builder
 	for after := ""; ; {
-		page, err := s.List(ctx, store.Filter{}, after, 50)
+		page, err := s.List(ctx, engine.DecisionFilter{}, after, 50)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -274,15 +274,15 @@ func everything(t *testing.T, s *store.Store, size int64) string {
 			break
 		}
 	}
-	subjects, err := s.Subjects(ctx, store.SubjectFilter{}, engine.Subject{}, 100_000)
+	subjects, err := s.Subjects(ctx, engine.SubjectFilter{}, engine.Subject{}, 100_000)
 	if err != nil {
 		t.Fatal(err)
 	}
-	deadlines, err := s.Deadlines(ctx, store.SubjectFilter{}, nil, 100_000)
+	deadlines, err := s.Deadlines(ctx, engine.SubjectFilter{}, nil, 100_000)
 	if err != nil {
 		t.Fatal(err)
 	}
-	later := func(one store.Summary) bool { return one.Index >= size }
+	later := func(one engine.DecisionSummary) bool { return one.Index >= size }
 	subjects, deadlines = slices.DeleteFunc(subjects, later), slices.DeleteFunc(deadlines, later)
 	releases, err := s.Releases(ctx)
 	if err != nil {

@@ -81,7 +81,7 @@ func testMigration(t *testing.T, d Database) {
 			if err != nil || !report.Sound() || report.Entries != 10 {
 				t.Errorf("%+v, %v", report, err)
 			}
-			if list := listAll(t, s, store.Filter{Persons: []string{"jonas"}}, 10); len(list) != 1 {
+			if list := listAll(t, s, engine.DecisionFilter{Persons: []string{"jonas"}}, 10); len(list) != 1 {
 				t.Errorf("decisions: %v", list)
 			}
 			one := Judged(Judge(), 7, 0, 0)
@@ -113,7 +113,7 @@ func dump(t *testing.T, d Database, key *ledger.Key, path string) {
 		}
 	}
 	j := journal(t, s)
-	for _, one := range []store.Judgement{Judged(Judge(), 1, 0, 0), Judged(Judge(), 5, 0, 0), Judged(Judge(), 5, 1, 0)} {
+	for _, one := range []engine.Judgement{Judged(Judge(), 1, 0, 0), Judged(Judge(), 5, 0, 0), Judged(Judge(), 5, 1, 0)} {
 		if err := j.Append(ctx, one.Dossier, one.Decision); err != nil {
 			t.Fatal(err)
 		}

@@ -53,7 +53,7 @@ func testOpening(t *testing.T, d Database) {
 		"history": second(reader.History(ctx, engine.Subject{Type: "change", ID: "x"})), "judge": second(reader.JudgeOf(ctx, "x")),
 		"entry": second(reader.Entry(ctx, 99)), "proof": second(reader.ProveInclusion(ctx, 99)),
 	} {
-		if !errors.Is(err, store.ErrNotFound) {
+		if !errors.Is(err, engine.ErrNotFound) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -339,10 +339,10 @@ func testJournalOf(t *testing.T, d Database) {
 		bad := one
 		spoil(&bad.Decision)
 		good := Judged(Judge(), 2, 0, 0)
-		if err := j.AppendAll(ctx, []store.Judgement{good, bad}); err == nil {
+		if err := j.AppendAll(ctx, []engine.Judgement{good, bad}); err == nil {
 			t.Errorf("%s: recorded", name)
 		}
-		if _, err := s.Decision(ctx, good.Decision.ID); !errors.Is(err, store.ErrNotFound) {
+		if _, err := s.Decision(ctx, good.Decision.ID); !errors.Is(err, engine.ErrNotFound) {
 			t.Errorf("%s: half of them is recorded: %v", name, err)
 		}
 	}

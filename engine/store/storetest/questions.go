@@ -18,7 +18,7 @@ import (
 // filters are the questions of vouch decisions list, each with what it chooses,
 // said another way.
 func filters() map[string]struct {
-	filter store.Filter
+	filter engine.DecisionFilter
 	want   func(d engine.Decision, latest bool) bool
 } {
 	status := func(d engine.Decision, control string, statuses ...string) bool {
@@ -37,42 +37,42 @@ func filters() map[string]struct {
 		return n
 	}
 	type question = struct {
-		filter store.Filter
+		filter engine.DecisionFilter
 		want   func(d engine.Decision, latest bool) bool
 	}
 	from, to := Epoch.Add(20*time.Minute), Epoch.Add(40*time.Minute)
 	return map[string]question{
-		"all":     {store.Filter{}, func(engine.Decision, bool) bool { return true }},
-		"latest":  {store.Filter{Latest: true}, func(_ engine.Decision, latest bool) bool { return latest }},
-		"outcome": {store.Filter{Outcomes: []string{"unknown"}}, func(d engine.Decision, _ bool) bool { return d.Outcome == "unknown" }},
-		"outcomes": {store.Filter{Outcomes: []string{"unknown", "pending"}}, func(d engine.Decision, _ bool) bool {
+		"all":     {engine.DecisionFilter{}, func(engine.Decision, bool) bool { return true }},
+		"latest":  {engine.DecisionFilter{Latest: true}, func(_ engine.Decision, latest bool) bool { return latest }},
+		"outcome": {engine.DecisionFilter{Outcomes: []string{"unknown"}}, func(d engine.Decision, _ bool) bool { return d.Outcome == "unknown" }},
+		"outcomes": {engine.DecisionFilter{Outcomes: []string{"unknown", "pending"}}, func(d engine.Decision, _ bool) bool {
 			return d.Outcome == "unknown" || d.Outcome == "pending"
 		}},
-		"class": {store.Filter{Classes: []string{"emergency"}}, func(d engine.Decision, _ bool) bool { return d.Classification.Type == "emergency" }},
-		"risk":  {store.Filter{Risks: []string{"high"}}, func(d engine.Decision, _ bool) bool { return d.Risk.Level == "high" }},
-		"control, any status": {store.Filter{Controls: []string{"CM-1.1"}}, func(d engine.Decision, _ bool) bool {
+		"class": {engine.DecisionFilter{Classes: []string{"emergency"}}, func(d engine.Decision, _ bool) bool { return d.Classification.Type == "emergency" }},
+		"risk":  {engine.DecisionFilter{Risks: []string{"high"}}, func(d engine.Decision, _ bool) bool { return d.Risk.Level == "high" }},
+		"control, any status": {engine.DecisionFilter{Controls: []string{"CM-1.1"}}, func(d engine.Decision, _ bool) bool {
 			return true
 		}},
-		"control and status": {store.Filter{Controls: []string{"CM-1.1", "CM-9.9"}, Statuses: []string{"fail", "waived"}}, func(d engine.Decision, _ bool) bool {
+		"control and status": {engine.DecisionFilter{Controls: []string{"CM-1.1", "CM-9.9"}, Statuses: []string{"fail", "waived"}}, func(d engine.Decision, _ bool) bool {
 			return status(d, "CM-1.1", "fail", "waived")
 		}},
-		"control without that status": {store.Filter{Controls: []string{"CM-1.2"}, Statuses: []string{"fail"}}, func(engine.Decision, bool) bool { return false }},
-		"status":                      {store.Filter{Statuses: []string{"fail"}}, func(d engine.Decision, _ bool) bool { return status(d, "", "fail") }},
-		"person":                      {store.Filter{Persons: []string{"mia"}}, func(d engine.Decision, _ bool) bool { return has(d, "mia") }},
-		"repository": {store.Filter{Repositories: []string{"acme/repo3"}}, func(d engine.Decision, _ bool) bool {
+		"control without that status": {engine.DecisionFilter{Controls: []string{"CM-1.2"}, Statuses: []string{"fail"}}, func(engine.Decision, bool) bool { return false }},
+		"status":                      {engine.DecisionFilter{Statuses: []string{"fail"}}, func(d engine.Decision, _ bool) bool { return status(d, "", "fail") }},
+		"person":                      {engine.DecisionFilter{Persons: []string{"mia"}}, func(d engine.Decision, _ bool) bool { return has(d, "mia") }},
+		"repository": {engine.DecisionFilter{Repositories: []string{"acme/repo3"}}, func(d engine.Decision, _ bool) bool {
 			return strings.HasPrefix(d.Subject.ID, "acme/repo3#")
 		}},
-		"service": {store.Filter{Services: []string{"srv-api"}}, func(d engine.Decision, _ bool) bool { return number(d)%len(services) == 1 }},
-		"type":    {store.Filter{Types: []string{"finding"}}, func(engine.Decision, bool) bool { return false }},
-		"time": {store.Filter{From: from, To: to}, func(d engine.Decision, _ bool) bool {
+		"service": {engine.DecisionFilter{Services: []string{"srv-api"}}, func(d engine.Decision, _ bool) bool { return number(d)%len(services) == 1 }},
+		"type":    {engine.DecisionFilter{Types: []string{"finding"}}, func(engine.Decision, bool) bool { return false }},
+		"time": {engine.DecisionFilter{From: from, To: to}, func(d engine.Decision, _ bool) bool {
 			at, err := time.Parse(time.RFC3339, d.EvaluatedAt)
 			return err == nil && !at.Before(from) && at.Before(to)
 		}},
-		"text of the subject": {store.Filter{Text: "ACME/repo3#23"}, func(d engine.Decision, _ bool) bool { return d.Subject.ID == "acme/repo3#23" }},
-		"text of the title":   {store.Filter{Text: "speed renewal 17"}, func(d engine.Decision, _ bool) bool { return number(d) == 17 }},
-		"text, half a word":   {store.Filter{Text: "renew"}, func(engine.Decision, bool) bool { return false }},
+		"text of the subject": {engine.DecisionFilter{Text: "ACME/repo3#23"}, func(d engine.Decision, _ bool) bool { return d.Subject.ID == "acme/repo3#23" }},
+		"text of the title":   {engine.DecisionFilter{Text: "speed renewal 17"}, func(d engine.Decision, _ bool) bool { return number(d) == 17 }},
+		"text, half a word":   {engine.DecisionFilter{Text: "renew"}, func(engine.Decision, bool) bool { return false }},
 		"everything at once": {
-			store.Filter{
+			engine.DecisionFilter{
 				Outcomes: []string{"compliant", "non_compliant"}, Classes: []string{"normal", "standard"}, Persons: []string{"mia", "jonas"}, From: from,
 				Repositories: []string{"acme/repo1", "acme/repo10"}, Text: "part", Types: []string{"change"}, Controls: []string{"CM-2.1"}, Statuses: []string{"pass"}, Latest: true,
 			},
@@ -91,7 +91,7 @@ func testQuestions(t *testing.T, d Database) {
 	s := Open(t, d.Fresh(t), store.Options{})
 	j := journal(t, s)
 	const subjects = 90
-	var all []store.Judgement
+	var all []engine.Judgement
 	for n := range subjects {
 		all = append(all, Judged(Judge(), n, 0, 0))
 	}
@@ -118,7 +118,7 @@ func testQuestions(t *testing.T, d Database) {
 		}
 		for _, limit := range []int{7, 1000} {
 			got := listAll(t, s, question.filter, limit)
-			if !slices.IsSortedFunc(got, func(a, b store.Summary) int {
+			if !slices.IsSortedFunc(got, func(a, b engine.DecisionSummary) int {
 				if c := b.EvaluatedAt.Compare(a.EvaluatedAt); c != 0 {
 					return c
 				}
@@ -145,17 +145,17 @@ func testQuestions(t *testing.T, d Database) {
 	}
 	testPages(t, s, j)
 	testSubjects(t, s, newest)
-	if _, err := s.List(ctx, store.Filter{}, "nonsense", 1); err == nil {
+	if _, err := s.List(ctx, engine.DecisionFilter{}, "nonsense", 1); err == nil {
 		t.Error("took nonsense for a cursor")
 	}
-	if page, err := s.List(ctx, store.Filter{Text: " #/ "}, "", 1); err == nil {
+	if page, err := s.List(ctx, engine.DecisionFilter{Text: " #/ "}, "", 1); err == nil {
 		t.Errorf("found no words in %v", page)
 	}
 }
 
-func listAll(t *testing.T, s *store.Store, filter store.Filter, limit int) []store.Summary {
+func listAll(t *testing.T, s *store.Store, filter engine.DecisionFilter, limit int) []engine.DecisionSummary {
 	t.Helper()
-	var list []store.Summary
+	var list []engine.DecisionSummary
 	for after := ""; ; {
 		page, err := s.List(t.Context(), filter, after, limit)
 		if err != nil {
@@ -174,8 +174,8 @@ func listAll(t *testing.T, s *store.Store, filter store.Filter, limit int) []sto
 // testPages records between two pages: nothing is shown twice or left out.
 func testPages(t *testing.T, s *store.Store, j *store.Journal) {
 	t.Helper()
-	before := listAll(t, s, store.Filter{Persons: []string{"ada"}}, 1000)
-	first, err := s.List(t.Context(), store.Filter{Persons: []string{"ada"}}, "", 5)
+	before := listAll(t, s, engine.DecisionFilter{Persons: []string{"ada"}}, 1000)
+	first, err := s.List(t.Context(), engine.DecisionFilter{Persons: []string{"ada"}}, "", 5)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -183,7 +183,7 @@ func testPages(t *testing.T, s *store.Store, j *store.Journal) {
 	if err := j.Append(t.Context(), newer.Dossier, newer.Decision); err != nil {
 		t.Fatal(err)
 	}
-	second, err := s.List(t.Context(), store.Filter{Persons: []string{"ada"}}, first.Next, 1000)
+	second, err := s.List(t.Context(), engine.DecisionFilter{Persons: []string{"ada"}}, first.Next, 1000)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -202,9 +202,9 @@ func testPages(t *testing.T, s *store.Store, j *store.Journal) {
 func testSubjects(t *testing.T, s *store.Store, newest map[string]string) {
 	t.Helper()
 	ctx := t.Context()
-	var subjects []store.Summary
+	var subjects []engine.DecisionSummary
 	for after := (engine.Subject{}); ; {
-		page, err := s.Subjects(ctx, store.SubjectFilter{}, after, 11)
+		page, err := s.Subjects(ctx, engine.SubjectFilter{}, after, 11)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -213,7 +213,7 @@ func testSubjects(t *testing.T, s *store.Store, newest map[string]string) {
 		}
 		after = page[10].Subject
 	}
-	if len(subjects) != len(newest) || !slices.IsSortedFunc(subjects, func(a, b store.Summary) int { return strings.Compare(a.Subject.ID, b.Subject.ID) }) {
+	if len(subjects) != len(newest) || !slices.IsSortedFunc(subjects, func(a, b engine.DecisionSummary) int { return strings.Compare(a.Subject.ID, b.Subject.ID) }) {
 		t.Errorf("%d subjects, not %d, or out of order", len(subjects), len(newest))
 	}
 	wantDue := 0
@@ -225,13 +225,13 @@ func testSubjects(t *testing.T, s *store.Store, newest map[string]string) {
 			wantDue++
 		}
 	}
-	pending, err := s.Subjects(ctx, store.SubjectFilter{Type: "change", Outcome: engine.OutcomePending}, engine.Subject{}, 1000)
+	pending, err := s.Subjects(ctx, engine.SubjectFilter{Type: "change", Outcome: engine.OutcomePending}, engine.Subject{}, 1000)
 	if err != nil || len(pending) != wantDue || wantDue == 0 {
 		t.Errorf("%d subjects are pending, not %d, %v", len(pending), wantDue, err)
 	}
-	var due []store.Summary
-	for after := (*store.Summary)(nil); ; {
-		page, err := s.Deadlines(ctx, store.SubjectFilter{}, after, 3)
+	var due []engine.DecisionSummary
+	for after := (*engine.DecisionSummary)(nil); ; {
+		page, err := s.Deadlines(ctx, engine.SubjectFilter{}, after, 3)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -240,10 +240,10 @@ func testSubjects(t *testing.T, s *store.Store, newest map[string]string) {
 		}
 		after = &page[2]
 	}
-	if len(due) != wantDue || !slices.IsSortedFunc(due, func(a, b store.Summary) int { return a.NextEvaluationAt.Compare(*b.NextEvaluationAt) }) {
+	if len(due) != wantDue || !slices.IsSortedFunc(due, func(a, b engine.DecisionSummary) int { return a.NextEvaluationAt.Compare(*b.NextEvaluationAt) }) {
 		t.Errorf("%d deadlines, not %d, or out of order", len(due), wantDue)
 	}
-	soon, err := s.Deadlines(ctx, store.SubjectFilter{DueBefore: *due[1].NextEvaluationAt}, nil, 10)
+	soon, err := s.Deadlines(ctx, engine.SubjectFilter{DueBefore: *due[1].NextEvaluationAt}, nil, 10)
 	if err != nil || len(soon) != 1 {
 		t.Errorf("due before the second: %v, %v", soon, err)
 	}
@@ -255,7 +255,7 @@ func testIndexes(t *testing.T, d Database) {
 	address := d.Fresh(t)
 	s := Open(t, address, store.Options{})
 	j := journal(t, s)
-	var all []store.Judgement
+	var all []engine.Judgement
 	for n := range 150 {
 		all = append(all, Judged(Judge(), n, 0, 0))
 	}
@@ -264,7 +264,7 @@ func testIndexes(t *testing.T, d Database) {
 	}
 	db := raw(t, address)
 	vandal{t, db}.analyze()
-	place := store.Filter{}
+	place := engine.DecisionFilter{}
 	first, err := s.List(ctx, place, "", 10)
 	if err != nil {
 		t.Fatal(err)
@@ -301,7 +301,7 @@ func testReleases(t *testing.T, d Database) {
 	if err != nil || added.AddedBy != "mia" || added.AddedAt.IsZero() {
 		t.Fatal(added, err)
 	}
-	if got, err := s.AddRelease(ctx, policy("1.1.0", Epoch.Add(-time.Hour), `{}`), "mia"); !errors.Is(err, store.ErrPast) {
+	if got, err := s.AddRelease(ctx, policy("1.1.0", Epoch.Add(-time.Hour), `{}`), "mia"); !errors.Is(err, engine.ErrPast) {
 		t.Errorf("in the past: %+v, %v", got, err)
 	}
 	second := policy("1.1.0", Epoch.Add(time.Hour), `{"a":2}`)
@@ -313,10 +313,10 @@ func testReleases(t *testing.T, d Database) {
 		by     string
 		err    error
 	}{
-		"in the past":           {policy("1.2.0", Epoch.Add(-time.Hour), `{}`), "mia", store.ErrPast},
-		"before another":        {policy("1.2.0", Epoch.Add(time.Minute), `{}`), "mia", store.ErrPast},
-		"together with another": {policy("1.2.0", second.EffectiveFrom, `{}`), "mia", store.ErrPast},
-		"version taken":         {policy("1.1.0", Epoch.Add(2*time.Hour), `{}`), "mia", store.ErrConflict},
+		"in the past":           {policy("1.2.0", Epoch.Add(-time.Hour), `{}`), "mia", engine.ErrPast},
+		"before another":        {policy("1.2.0", Epoch.Add(time.Minute), `{}`), "mia", engine.ErrPast},
+		"together with another": {policy("1.2.0", second.EffectiveFrom, `{}`), "mia", engine.ErrPast},
+		"version taken":         {policy("1.1.0", Epoch.Add(2*time.Hour), `{}`), "mia", engine.ErrConflict},
 		"nobody":                {policy("1.2.0", Epoch.Add(2*time.Hour), `{}`), "", nil},
 		"no moment":             {policy("1.2.0", time.Time{}, `{}`), "mia", nil},
 		"no settings":           {policy("1.2.0", Epoch.Add(2*time.Hour), ``), "mia", nil},

@@ -105,7 +105,7 @@ func testAppend(t *testing.T, d Database) {
 	s := Open(t, d.Fresh(t), store.Options{Clock: func() time.Time { now = now.Add(time.Second); return now }})
 	j := journal(t, s)
 	first, second := Judged(Judge(), 1, 0, 0), Judged(Judge(), 1, 1, 0)
-	for _, one := range []store.Judgement{first, second, first} {
+	for _, one := range []engine.Judgement{first, second, first} {
 		if err := j.Append(ctx, one.Dossier, one.Decision); err != nil {
 			t.Fatal(err)
 		}
@@ -135,13 +135,13 @@ func testAppend(t *testing.T, d Database) {
 	}
 	changed := first
 	changed.Decision.Outcome = engine.OutcomeOutOfScope
-	if err := j.Append(ctx, changed.Dossier, changed.Decision); !errors.Is(err, store.ErrConflict) {
+	if err := j.Append(ctx, changed.Dossier, changed.Decision); !errors.Is(err, engine.ErrConflict) {
 		t.Errorf("another decision under the same id: %v", err)
 	}
 	if err := j.Append(ctx, second.Dossier, first.Decision); err == nil {
 		t.Error("a decision on another dossier was recorded")
 	}
-	page, err := s.List(ctx, store.Filter{}, "", 0)
+	page, err := s.List(ctx, engine.DecisionFilter{}, "", 0)
 	if err != nil || len(page.Decisions) != 2 {
 		t.Errorf("list = %v, %v", page, err)
 	}

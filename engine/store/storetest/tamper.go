@@ -111,7 +111,7 @@ type sound struct {
 	address string
 	key     *ledger.Key
 	earlier []byte // a checkpoint that was kept elsewhere
-	victim  store.Summary
+	victim  engine.DecisionSummary
 }
 
 // What is in that journal: bundle, settings, judge, release, waiver, attestation,
@@ -148,7 +148,7 @@ func build(t *testing.T, address string, key *ledger.Key) sound {
 	check(s.AddAttestation(ctx, engine.Attestation{ID: "a1", Control: "CM-1.2", Subject: "acme/repo2#2"}))
 	_, err = s.AddEvents(ctx, []engine.Event{Event(0), Event(1), Event(2), Event(3)}, nil)
 	check(err)
-	var batch []store.Judgement
+	var batch []engine.Judgement
 	for n := range firstDecisions {
 		batch = append(batch, Judged(Judge(), n, 0, 0))
 	}
@@ -167,7 +167,7 @@ func build(t *testing.T, address string, key *ledger.Key) sound {
 	}
 	record, err := s.Decision(ctx, batch[victim].Decision.ID)
 	check(err)
-	out.victim = record.Summary
+	out.victim = record.DecisionSummary
 	head, _, err := s.Head(ctx)
 	check(err)
 	if head.Size != size {

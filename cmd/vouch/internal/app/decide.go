@@ -52,7 +52,7 @@ func (d Decide) Run(ctx context.Context, tell Deciding) (Decided, error) {
 		return done, err
 	}
 	type answer struct {
-		judged store.Judgement
+		judged engine.Judgement
 		due    bool
 		err    error
 	}
@@ -69,9 +69,9 @@ func (d Decide) Run(ctx context.Context, tell Deciding) (Decided, error) {
 		if err != nil {
 			err = fmt.Errorf("%s %s: %w", dossier.Subject.Type, dossier.Subject.ID, err)
 		}
-		return answer{judged: store.Judgement{Dossier: text, Decision: decision}, due: true, err: err}
+		return answer{judged: engine.Judgement{Dossier: text, Decision: decision}, due: true, err: err}
 	}
-	var batch []store.Judgement
+	var batch []engine.Judgement
 	record := func() error {
 		if err := journal.AppendAll(ctx, batch); err != nil {
 			return fmt.Errorf("record decisions: %w", err)
@@ -155,7 +155,7 @@ func (d Decide) stand(ctx context.Context, dossiers []engine.Dossier, sum *repor
 	for _, dossier := range dossiers {
 		subjects[dossier.Subject] = true
 	}
-	return EachSubject(ctx, d.Store, store.SubjectFilter{}, func(s store.Summary) error {
+	return EachSubject(ctx, d.Store, engine.SubjectFilter{}, func(s engine.DecisionSummary) error {
 		if subjects[s.Subject] {
 			sum.Add(engine.Decision{Outcome: s.Outcome})
 		}
@@ -167,7 +167,7 @@ func (d Decide) stand(ctx context.Context, dossiers []engine.Dossier, sum *repor
 const subjectsPage = 500
 
 // EachSubject hands over the latest decision on each subject that a filter chooses.
-func EachSubject(ctx context.Context, s *store.Store, filter store.SubjectFilter, take func(store.Summary) error) error {
+func EachSubject(ctx context.Context, s *store.Store, filter engine.SubjectFilter, take func(engine.DecisionSummary) error) error {
 	var after engine.Subject
 	for {
 		page, err := s.Subjects(ctx, filter, after, subjectsPage)

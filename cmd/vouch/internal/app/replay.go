@@ -36,7 +36,7 @@ type Replayed struct {
 	Again    engine.Decision
 	Same     bool
 	Diff     []string // where the two differ, as JSON pointers with both values
-	Err      error    // why it could not be made again; store.ErrRemoved after retention
+	Err      error    // why it could not be made again; engine.ErrRemoved after retention
 }
 
 // judges are the policies that were loaded so far, by the ref of their entry.
@@ -58,7 +58,7 @@ func (r *Replay) All(ctx context.Context, emit func(Replayed) error) error {
 	ids := iter.Seq[string](func(yield func(string) bool) {
 		after := ""
 		for {
-			page, err := r.Store.List(ctx, store.Filter{}, after, subjectsPage)
+			page, err := r.Store.List(ctx, engine.DecisionFilter{}, after, subjectsPage)
 			if err != nil {
 				listing = err
 				return
@@ -91,7 +91,7 @@ func (r *Replay) again(ctx context.Context, id string) Replayed {
 	return out
 }
 
-func (r *Replay) compare(ctx context.Context, record store.Record, out *Replayed) error {
+func (r *Replay) compare(ctx context.Context, record engine.DecisionRecord, out *Replayed) error {
 	var err error
 	if out.Recorded, err = record.Decode(); err != nil {
 		return err

@@ -40,7 +40,7 @@ func OpenStandingPolicy(ctx context.Context, s *store.Store, c PolicyConfig, at 
 		return StandingPolicy{}, fmt.Errorf("the journal judges by its releases (the newest is %s): add another with vouch release add, in place of --bundle and --settings", releases[len(releases)-1].Version)
 	}
 	// A release that is still to come judges nothing yet.
-	past := slices.DeleteFunc(slices.Clone(releases), func(r store.Release) bool { return r.EffectiveFrom.After(at) })
+	past := slices.DeleteFunc(slices.Clone(releases), func(r engine.ReleaseRecord) bool { return r.EffectiveFrom.After(at) })
 	if len(past) == 0 {
 		return StandingPolicy{}, fmt.Errorf("no release was in force at %s: the first, %s, is from %s on", at.Format(time.RFC3339), releases[0].Version, releases[0].EffectiveFrom.Format(time.RFC3339))
 	}

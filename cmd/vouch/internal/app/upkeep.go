@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"github.com/changevouch/changevouch/engine"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -129,10 +130,10 @@ func (p StandingPolicy) Retention() (time.Duration, error) {
 }
 
 // AddRelease packs a policy and makes it a release of the journal.
-func AddRelease(ctx context.Context, s *store.Store, c PolicyConfig, release, by string, from time.Time, version string) (store.Release, error) {
+func AddRelease(ctx context.Context, s *store.Store, c PolicyConfig, release, by string, from time.Time, version string) (engine.ReleaseRecord, error) {
 	_, kept, err := packedPolicy(ctx, c, version)
 	if err != nil {
-		return store.Release{}, err
+		return engine.ReleaseRecord{}, err
 	}
 	kept.Version, kept.EffectiveFrom = release, from
 	return s.AddRelease(ctx, kept, by)

@@ -45,7 +45,7 @@ func newDecisionsCommand(sys System) *cobra.Command {
 }
 
 type listFlags struct {
-	filter       store.Filter
+	filter       engine.DecisionFilter
 	since, until string
 	cursor       string
 	limit        int
@@ -178,7 +178,7 @@ func nothing(found int, message string) error {
 }
 
 // writeSummaries shows decisions in a list.
-func writeSummaries(sys System, sinks sinks, list []store.Summary, latest bool) error {
+func writeSummaries(sys System, sinks sinks, list []engine.DecisionSummary, latest bool) error {
 	g := report.Grid{Headings: []string{"OUTCOME", "TYPE", "SUBJECT", "CLASS", "RISK", "EVALUATED", "NEXT", "DECISION"}, Outcome: 0, Gives: 2}
 	for _, d := range list {
 		next := instantOf(d.NextEvaluationAt)
@@ -189,7 +189,7 @@ func writeSummaries(sys System, sinks sinks, list []store.Summary, latest bool) 
 	}
 	return sinks.write(func(w io.Writer, format string) error {
 		if format == "json" {
-			return writeJSON(w, append([]store.Summary{}, list...))
+			return writeJSON(w, append([]engine.DecisionSummary{}, list...))
 		}
 		return writeGrid(sys, w, format, g)
 	})
@@ -294,7 +294,7 @@ func newDecisionsExplainCommand(sys System) *cobra.Command {
 
 // past is one decision of a history, and what it changed.
 type past struct {
-	store.Summary
+	engine.DecisionSummary
 	Supersedes string              `json:"supersedes,omitempty"`
 	Changed    []report.Difference `json:"changed"`
 }
@@ -348,16 +348,16 @@ next: outcome, class, risk, policy, and what each control says.`,
 }
 
 // historyOf finds a subject by its id and, when one is given, its type.
-func historyOf(ctx context.Context, s *store.Store, kind, id string) ([]store.Record, error) {
+func historyOf(ctx context.Context, s *store.Store, kind, id string) ([]engine.DecisionRecord, error) {
 	kinds := subjectWords
 	if kind != "" {
 		kinds = []string{kind}
 	}
-	var found []store.Record
+	var found []engine.DecisionRecord
 	for _, one := range kinds {
 		records, err := s.History(ctx, engine.Subject{Type: one, ID: id})
 		switch {
-		case errors.Is(err, store.ErrNotFound):
+		case errors.Is(err, engine.ErrNotFound):
 		case err != nil:
 			return nil, err
 		case found != nil:
@@ -367,13 +367,13 @@ func historyOf(ctx context.Context, s *store.Store, kind, id string) ([]store.Re
 		}
 	}
 	if found == nil {
-		return nil, fmt.Errorf("subject %q: %w (vouch subjects lists those that are)", id, store.ErrNotFound)
+		return nil, fmt.Errorf("subject %q: %w (vouch subjects lists those that are)", id, engine.ErrNotFound)
 	}
 	return found, nil
 }
 
 // changes compares each decision with the one before.
-func changes(records []store.Record) ([]past, error) {
+func changes(records []engine.DecisionRecord) ([]past, error) {
 	var before engine.Decision
 	var list []past
 	for i, r := range records {
@@ -381,7 +381,7 @@ func changes(records []store.Record) ([]past, error) {
 		if err != nil {
 			return nil, err
 		}
-		one := past{Summary: r.Summary, Supersedes: r.Supersedes, Changed: []report.Difference{}}
+		one := past{DecisionSummary: r.DecisionSummary, Supersedes: r.Supersedes, Changed: []report.Difference{}}
 		if i > 0 {
 			one.Changed = append(one.Changed, report.Differences(before, d)...)
 		}

@@ -104,7 +104,7 @@ func (f replayFlags) run(ctx context.Context, sys System, s *store.Store, sinks 
 		switch {
 		case r.Err == nil:
 			sum.add(r, other)
-		case errors.Is(r.Err, store.ErrRemoved):
+		case errors.Is(r.Err, engine.ErrRemoved):
 			sum.Removed++
 		case ctx.Err() == nil:
 			failed++

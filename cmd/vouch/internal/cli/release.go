@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"github.com/changevouch/changevouch/engine"
 	"io"
 	"os/user"
 	"time"
@@ -22,14 +23,14 @@ func newReleaseCommand(sys System) *cobra.Command {
 
 // releaseView is a release as it is shown.
 type releaseView struct {
-	store.Release
+	engine.ReleaseRecord
 	AddedAt  time.Time       `json:"added_at"`
 	Index    int64           `json:"index"`
 	Settings json.RawMessage `json:"settings,omitempty"`
 }
 
-func viewOf(r store.Release) releaseView {
-	return releaseView{Release: r, AddedAt: r.AddedAt, Index: r.Index}
+func viewOf(r engine.ReleaseRecord) releaseView {
+	return releaseView{ReleaseRecord: r, AddedAt: r.AddedAt, Index: r.Index}
 }
 
 func newReleaseAddCommand(sys System) *cobra.Command {
@@ -183,7 +184,7 @@ func newReleaseShowCommand(sys System) *cobra.Command {
 						return writeYAML(w, view)
 					})
 				}
-				return fmt.Errorf("release %q: %w", args[0], store.ErrNotFound)
+				return fmt.Errorf("release %q: %w", args[0], engine.ErrNotFound)
 			})
 		},
 	}

@@ -20,7 +20,7 @@ import (
 // subjectFlags choose subjects, a page at a time.
 type subjectFlags struct {
 	journal app.JournalConfig
-	filter  store.SubjectFilter
+	filter  engine.SubjectFilter
 	due     string
 	limit   int
 	cursor  string
@@ -93,7 +93,7 @@ deployments, findings, access reviews and so on.`,
 
 // deadline is when a decision will change by itself, and what then is due.
 type deadline struct {
-	store.Summary
+	engine.DecisionSummary
 	Due []dueControl `json:"due"`
 }
 
@@ -160,7 +160,7 @@ func (f *subjectFlags) answer(ctx context.Context, sys System, do func(*store.St
 }
 
 // deadlineBefore is the last of the page before.
-func (f *subjectFlags) deadlineBefore() (*store.Summary, error) {
+func (f *subjectFlags) deadlineBefore() (*engine.DecisionSummary, error) {
 	if f.cursor == "" {
 		return nil, nil
 	}
@@ -172,11 +172,11 @@ func (f *subjectFlags) deadlineBefore() (*store.Summary, error) {
 	if err != nil {
 		return nil, errCursor
 	}
-	return &store.Summary{NextEvaluationAt: &at, Subject: engine.Subject{Type: parts[1], ID: parts[2]}}, nil
+	return &engine.DecisionSummary{NextEvaluationAt: &at, Subject: engine.Subject{Type: parts[1], ID: parts[2]}}, nil
 }
 
 // dueOf reads which controls wait.
-func dueOf(ctx context.Context, s *store.Store, list []store.Summary) ([]deadline, error) {
+func dueOf(ctx context.Context, s *store.Store, list []engine.DecisionSummary) ([]deadline, error) {
 	due := []deadline{}
 	for _, one := range list {
 		record, err := s.Decision(ctx, one.ID)
@@ -187,7 +187,7 @@ func dueOf(ctx context.Context, s *store.Store, list []store.Summary) ([]deadlin
 		if err != nil {
 			return nil, err
 		}
-		line := deadline{Summary: one, Due: []dueControl{}}
+		line := deadline{DecisionSummary: one, Due: []dueControl{}}
 		for _, f := range d.Findings {
 			if f.Status == engine.StatusPending {
 				line.Due = append(line.Due, dueControl{f.Control, f.Title, f.DueAt, f.Remediation})
