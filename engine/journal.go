@@ -22,6 +22,9 @@ var (
 	ErrConflict = errors.New("recorded differently")
 	// ErrRemoved: retention removed the record; its hash is still in the log.
 	ErrRemoved = errors.New("removed by retention")
+	// ErrQuestion: what was asked has no answer at all: a cursor that no page named,
+	// a text without a word.
+	ErrQuestion = errors.New("this cannot be asked")
 	// ErrPast: a release would change what was already decided.
 	ErrPast = errors.New("a release cannot change the past")
 )

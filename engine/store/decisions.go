@@ -84,7 +84,7 @@ func parsePlace(text string) (*place, error) {
 	if text == "" {
 		return nil, nil
 	}
-	fault := fmt.Errorf("%.80q is no cursor of a list: give the one that the page before named", text)
+	fault := fmt.Errorf("%w: %.80q is no cursor of a list, give the one that the page before named", engine.ErrQuestion, text)
 	raw, err := base64.RawURLEncoding.DecodeString(text)
 	if err != nil {
 		return nil, fault
@@ -154,7 +154,7 @@ func (s *Store) Query(ctx context.Context, f engine.DecisionFilter, after string
 		return "", nil, err
 	}
 	if f.Text != "" && len(words(f.Text)) == 0 {
-		return "", nil, fmt.Errorf("%q has no word to look for", f.Text)
+		return "", nil, fmt.Errorf("%w: %.80q has no word to look for", engine.ErrQuestion, f.Text)
 	}
 	clauses := clausesOf(f)
 	if err := s.rarestFirst(ctx, clauses); err != nil {
