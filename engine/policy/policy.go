@@ -58,6 +58,7 @@ type Policy struct {
 	index    map[string]Control // by id
 	timeout  time.Duration
 	patterns cache.InterQueryValueCache
+	queries  *queries
 }
 
 var _ engine.Policy = (*Policy)(nil)
@@ -117,6 +118,7 @@ func (b *built) policy(ctx context.Context, options Options) (*Policy, error) {
 	if err != nil {
 		return nil, fmt.Errorf("prepare policy: %w", err)
 	}
+	p.queries = &queries{compiler: compiler, store: b.store}
 	return p, nil
 }
 
