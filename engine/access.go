@@ -35,4 +35,5 @@ type Action struct {
 	Target    string    `json:"target,omitempty"` // the id of what was made or changed
 	Request   string    `json:"request_id"`
 	Status    int       `json:"status"`
+	Index     int64     `json:"-"` // its number in the log, once it is there
 }

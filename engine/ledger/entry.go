@@ -22,6 +22,7 @@ const (
 	KindAttestation = "attestation" // an attestation, as a dossier has it
 	KindRetention   = "retention"   // which bodies were removed, and why
 	KindKey         = "key"         // the public keys before and after a rotation
+	KindAction      = "action"      // what somebody changed through the API
 )
 
 // Entry is one record of the log. RecordedAt is in UTC, to the microsecond.

@@ -22,17 +22,22 @@ import (
 // A backup is a gzipped sequence of JSON lines, the same for both databases:
 //
 //	{"backup":"changevouch/v1","head":{…}}
-//	{"checkpoint":{…}} {"cursor":{…}} {"dossier":{…}}   each as often as there are
+//	{"checkpoint":{…}} {"cursor":{…}} {"token":{…}} {"notice":{…}} {"delivery":{…}}
+//	{"dossier":{…}}                                     each as often as there are
 //	{"entry":{…}}                                       all, in their order
 //	{"end":{"entries":…,"sha256":"…"}}                  of all lines before
 //
 // Bytes are base64, bodies compressed as in the database. What can be derived is
-// not in it.
+// not in it, nor are deliveries whose events are recorded: a server made out of a
+// backup takes the same requests, does the work that waits, and tells nobody twice.
 type backupLine struct {
 	Backup     string           `json:"backup,omitempty"`
 	Head       *rows.LedgerRow  `json:"head,omitempty"`
 	Checkpoint *rows.Checkpoint `json:"checkpoint,omitempty"`
 	Cursor     *rows.Cursor     `json:"cursor,omitempty"`
+	Token      *backupToken     `json:"token,omitempty"`
+	Notice     *rows.Notice     `json:"notice,omitempty"`
+	Delivery   *backupDelivery  `json:"delivery,omitempty"`
 	Dossier    *rows.Dossier    `json:"dossier,omitempty"`
 	Entry      *backupEntry     `json:"entry,omitempty"`
 	End        *backupEnd       `json:"end,omitempty"`
@@ -48,6 +53,22 @@ type backupEntry struct {
 	Hash       []byte `json:"hash"`
 	Body       []byte `json:"body,omitempty"`
 	PrunedBy   *int64 `json:"pruned_by,omitempty"`
+}
+
+type backupToken struct {
+	engine.Token
+	Hash string `json:"hash"`
+}
+
+type backupDelivery struct {
+	Source      string `json:"source"`
+	ID          string `json:"id"`
+	Event       string `json:"event"`
+	ReceivedAt  int64  `json:"received_at"`
+	Digest      []byte `json:"digest"`
+	ProcessedAt *int64 `json:"processed_at,omitempty"`
+	Fault       string `json:"fault,omitempty"`
+	Body        []byte `json:"body"`
 }
 
 type backupEnd struct {
@@ -94,11 +115,10 @@ func backup(ctx context.Context, q *rows.Queries, w io.Writer) (ledger.Checkpoin
 	if err := out.write(backupLine{Backup: backupFormat, Head: &head}); err != nil {
 		return ledger.Checkpoint{}, err
 	}
-	if err := out.small(ctx, q); err != nil {
-		return ledger.Checkpoint{}, err
-	}
-	if err := out.dossiers(ctx, q); err != nil {
-		return ledger.Checkpoint{}, err
+	for _, part := range []func(context.Context, *rows.Queries) error{out.small, out.deliveries, out.dossiers} {
+		if err := part(ctx, q); err != nil {
+			return ledger.Checkpoint{}, err
+		}
 	}
 	tree, err := out.entries(ctx, q, head.Size)
 	if err != nil {
@@ -127,7 +147,7 @@ func (b *backupWriter) write(line backupLine) error {
 	return err
 }
 
-// small writes checkpoints and cursors.
+// small writes checkpoints, cursors, tokens and notices.
 func (b *backupWriter) small(ctx context.Context, q *rows.Queries) error {
 	checkpoints, err := q.Checkpoints(ctx)
 	if err != nil {
@@ -147,7 +167,45 @@ func (b *backupWriter) small(ctx context.Context, q *rows.Queries) error {
 			return err
 		}
 	}
+	tokens, err := q.Tokens(ctx)
+	if err != nil {
+		return err
+	}
+	for _, t := range tokens {
+		if err := b.write(backupLine{Token: &backupToken{tokenOf(t), t.Hash}}); err != nil {
+			return err
+		}
+	}
+	notices, err := q.Notices(ctx)
+	if err != nil {
+		return err
+	}
+	for _, n := range notices {
+		if err := b.write(backupLine{Notice: &n}); err != nil {
+			return err
+		}
+	}
 	return nil
+}
+
+// deliveries writes those of which nothing came yet.
+func (b *backupWriter) deliveries(ctx context.Context, q *rows.Queries) error {
+	for source, id := "", ""; ; {
+		list, err := q.OpenDeliveries(ctx, source, id, window)
+		if err != nil || len(list) == 0 {
+			return err
+		}
+		for _, d := range list {
+			line := backupDelivery{Source: d.Source, ID: d.ID, Event: d.Event, ReceivedAt: d.ReceivedAt, Digest: d.Digest, Fault: d.Fault.String, Body: d.Body}
+			if d.ProcessedAt.Valid {
+				line.ProcessedAt = &d.ProcessedAt.Int64
+			}
+			if err := b.write(backupLine{Delivery: &line}); err != nil {
+				return err
+			}
+			source, id = d.Source, d.ID
+		}
+	}
 }
 
 func (b *backupWriter) dossiers(ctx context.Context, q *rows.Queries) error {
@@ -328,12 +386,34 @@ func (w *restoring) line(ctx context.Context, text []byte, number int) error {
 		return w.InsertCheckpoint(ctx, line.Checkpoint.Size, line.Checkpoint.Note, line.Checkpoint.RecordedAt)
 	case line.Cursor != nil:
 		return w.SetCursor(ctx, line.Cursor.Name, line.Cursor.Cursor, line.Cursor.RecordedAt)
+	case line.Token != nil:
+		line.Token.Token.Hash = line.Token.Hash
+		row, err := tokenRow(line.Token.Token)
+		if err != nil {
+			return err
+		}
+		return w.InsertToken(ctx, row)
+	case line.Notice != nil:
+		return w.InsertNotice(ctx, line.Notice.Name, line.Notice.Claim, line.Notice.ClaimedAt)
+	case line.Delivery != nil:
+		return w.delivery(ctx, *line.Delivery)
 	case line.Dossier != nil:
 		return w.InsertDossier(ctx, line.Dossier.Digest, line.Dossier.Body)
 	case line.Entry != nil:
 		return w.entry(ctx, *line.Entry)
 	}
 	return errors.New("it says nothing")
+}
+
+func (w *restoring) delivery(ctx context.Context, d backupDelivery) error {
+	row := rows.RestoreDeliveryParams{Source: d.Source, ID: d.ID, Event: d.Event, ReceivedAt: d.ReceivedAt, Digest: d.Digest, Fault: nullable(d.Fault)}
+	if d.ProcessedAt != nil {
+		row.ProcessedAt = sql.NullInt64{Int64: *d.ProcessedAt, Valid: true}
+	}
+	if err := w.RestoreDelivery(ctx, row); err != nil {
+		return err
+	}
+	return w.InsertPayload(ctx, d.Digest, d.Body)
 }
 
 // entry writes an entry as it was, and what is derived from it.

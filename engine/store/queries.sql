@@ -184,3 +184,83 @@ INSERT INTO entries (idx, kind, ref, recorded_at, supersedes, judge, hash, body,
 -- name: CountTag :one
 -- The order makes PostgreSQL walk through the index, and not look for any 500.
 SELECT COUNT(*) FROM (SELECT 1 FROM tags WHERE tag = $1 ORDER BY evaluated_at DESC, leaf DESC LIMIT 500) AS few;
+
+-- name: Actions :many
+SELECT idx, kind, ref, recorded_at, supersedes, judge, hash, body, pruned_by FROM entries
+WHERE kind = 'action' AND idx > $1 ORDER BY idx LIMIT $2;
+
+-- name: InsertPayload :exec
+-- Updating nothing keeps the row locked until the delivery that wants it is there.
+INSERT INTO payloads (digest, body) VALUES ($1, $2) ON CONFLICT (digest) DO UPDATE SET digest = excluded.digest;
+
+-- name: LockPayload :exec
+UPDATE payloads SET digest = digest WHERE digest = $1;
+
+-- name: DeletePayload :exec
+-- Only after LockPayload: a delivery of the same payload may be coming in.
+DELETE FROM payloads WHERE payloads.digest = $1 AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.digest = $1);
+
+-- name: InsertDelivery :execrows
+INSERT INTO deliveries (source, id, event, received_at, digest) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (source, id) DO NOTHING;
+
+-- name: HasDelivery :one
+SELECT COUNT(*) FROM deliveries WHERE source = $1 AND id = $2;
+
+-- name: PendingDeliveries :many
+SELECT d.source, d.id, d.event, d.received_at, d.digest, p.body
+FROM deliveries d LEFT JOIN payloads p ON p.digest = d.digest
+WHERE d.processed_at IS NULL ORDER BY d.received_at, d.source, d.id LIMIT $1;
+
+-- name: FinishDelivery :execrows
+UPDATE deliveries SET processed_at = $1, fault = $2 WHERE source = $3 AND id = $4 AND processed_at IS NULL;
+
+-- name: DoneDeliveries :many
+SELECT source, id, digest FROM deliveries WHERE processed_at IS NOT NULL AND processed_at < $1 ORDER BY processed_at, source, id LIMIT $2;
+
+-- name: CountDoneDeliveries :one
+SELECT COUNT(*) FROM deliveries WHERE processed_at IS NOT NULL AND processed_at < $1;
+
+-- name: DeleteDelivery :exec
+DELETE FROM deliveries WHERE source = $1 AND id = $2;
+
+-- name: OpenDeliveries :many
+-- Those of which nothing came yet.
+SELECT d.source, d.id, d.event, d.received_at, d.digest, d.processed_at, d.fault, p.body
+FROM deliveries d LEFT JOIN payloads p ON p.digest = d.digest
+WHERE (d.source, d.id) > ($1, $2) AND (d.processed_at IS NULL OR d.fault IS NOT NULL) ORDER BY d.source, d.id LIMIT $3;
+
+-- name: RestoreDelivery :exec
+INSERT INTO deliveries (source, id, event, received_at, digest, processed_at, fault) VALUES ($1, $2, $3, $4, $5, $6, $7);
+
+-- name: InsertToken :exec
+INSERT INTO tokens (id, name, role, hash, created_at, expires_at, revoked_at) VALUES ($1, $2, $3, $4, $5, $6, $7);
+
+-- name: CountToken :one
+SELECT COUNT(*) FROM tokens WHERE id = $1 OR hash = $2;
+
+-- name: Tokens :many
+SELECT id, name, role, hash, created_at, expires_at, revoked_at FROM tokens ORDER BY created_at, id;
+
+-- name: Token :one
+SELECT id, name, role, hash, created_at, expires_at, revoked_at FROM tokens WHERE id = $1;
+
+-- name: TokenByHash :one
+SELECT id, name, role, hash, created_at, expires_at, revoked_at FROM tokens WHERE hash = $1;
+
+-- name: RevokeToken :exec
+UPDATE tokens SET revoked_at = $1 WHERE id = $2 AND revoked_at IS NULL;
+
+-- name: InsertNotice :exec
+INSERT INTO notices (name, claim, claimed_at) VALUES ($1, $2, $3) ON CONFLICT (name) DO NOTHING;
+
+-- name: NoticeClaim :one
+SELECT claim FROM notices WHERE name = $1;
+
+-- name: DeleteNotice :exec
+DELETE FROM notices WHERE name = $1;
+
+-- name: Notices :many
+SELECT name, claim, claimed_at FROM notices ORDER BY name;
+
+-- name: DeleteNoticesBefore :exec
+DELETE FROM notices WHERE claimed_at < $1;

@@ -13,24 +13,27 @@ import (
 )
 
 // Removal is what a retention removes, or would remove: bodies of events and of
-// decisions with their dossiers. Hashes and headers of their entries stay, so the
-// log stays provable. Everything else (policies, releases, waivers, attestations,
-// retentions, keys) is never removed.
+// decisions with their dossiers, and webhook deliveries that were processed. Hashes
+// and headers of entries stay, so the log stays provable. Everything else of the log
+// (policies, releases, waivers, attestations, actions, retentions, keys) is never
+// removed, nor are tokens and pending deliveries.
 type Removal struct {
-	Before    time.Time  `json:"before"` // everything removed was recorded before
-	Decisions int64      `json:"decisions"`
-	Dossiers  int64      `json:"dossiers"`
-	Events    int64      `json:"events"`
-	Kept      int64      `json:"kept"`    // decisions as old, but the latest on their subject with a deadline ahead
-	Entries   [][2]int64 `json:"entries"` // numbers of the removed ones, first and last of each stretch
-	Bytes     int64      `json:"bytes"`   // stored bytes of the bodies
-	Index     int64      `json:"index"`   // of the entry that says so; -1 when nothing was removed
+	Before     time.Time  `json:"before"` // everything removed was recorded before
+	Decisions  int64      `json:"decisions"`
+	Dossiers   int64      `json:"dossiers"`
+	Events     int64      `json:"events"`
+	Deliveries int64      `json:"deliveries"` // with their payloads
+	Kept       int64      `json:"kept"`       // decisions as old, but the latest on their subject with a deadline ahead
+	Entries    [][2]int64 `json:"entries"`    // numbers of the removed ones, first and last of each stretch
+	Bytes      int64      `json:"bytes"`      // stored bytes of the bodies
+	Index      int64      `json:"index"`      // of the entry that says so; -1 when nothing was removed
 }
 
 // retentionBody is the body of a retention entry.
 type retentionBody struct {
-	Before  string     `json:"before"`
-	Removed [][2]int64 `json:"removed"`
+	Before     string     `json:"before"`
+	Removed    [][2]int64 `json:"removed"`
+	Deliveries int64      `json:"deliveries,omitempty"`
 }
 
 // covers reports whether an entry is among those that were removed.
@@ -80,10 +83,51 @@ func (s *Store) Retain(ctx context.Context, before time.Time, keep time.Duration
 			total.add(step)
 		}
 	}
+	if err == nil {
+		err = s.retainDeliveries(ctx, &total, dryRun)
+	}
 	if err != nil {
 		return total, fmt.Errorf("apply retention: %w", err)
 	}
 	return total, nil
+}
+
+// retainDeliveries removes deliveries that were processed before, with payloads that
+// no other has, and the memory of notifications that were sent before.
+func (s *Store) retainDeliveries(ctx context.Context, r *Removal, dryRun bool) error {
+	before := sql.NullInt64{Int64: micros(r.Before), Valid: true}
+	if dryRun {
+		return s.snapshot(ctx, func(tx *sql.Tx) (err error) {
+			r.Deliveries, err = rows.New(tx).CountDoneDeliveries(ctx, before)
+			return err
+		})
+	}
+	for {
+		var gone int64
+		err := s.write(ctx, func(w *writing) error {
+			list, err := w.DoneDeliveries(ctx, before, removalStep)
+			if gone = int64(len(list)); err != nil || gone == 0 {
+				return err
+			}
+			body, err := json.Marshal(retentionBody{Before: r.Before.Format(instant), Removed: [][2]int64{}, Deliveries: gone})
+			if err != nil {
+				return err
+			}
+			r.Index, err = w.append(ctx, ledger.Entry{Kind: ledger.KindRetention, Ref: fmt.Sprintf("before %s, deliveries", r.Before.Format(instant)), Body: body})
+			if err != nil {
+				return err
+			}
+			for _, d := range list {
+				if err := w.dropDelivery(ctx, d); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if r.Deliveries += gone; err != nil || gone < removalStep {
+			return errors.Join(err, s.aside(ctx, func(q *rows.Queries) error { return q.DeleteNoticesBefore(ctx, before.Int64) }))
+		}
+	}
 }
 
 func (r *Removal) add(step Removal) {
@@ -98,6 +142,16 @@ func (r *Removal) add(step Removal) {
 	if step.Index >= 0 {
 		r.Index = step.Index
 	}
+}
+
+func (w *writing) dropDelivery(ctx context.Context, d rows.DoneDeliveriesRow) error {
+	if err := w.DeleteDelivery(ctx, d.Source, d.ID); err != nil {
+		return err
+	}
+	if err := w.LockPayload(ctx, d.Digest); err != nil {
+		return err
+	}
+	return w.DeletePayload(ctx, d.Digest)
 }
 
 // extend adds a stretch behind the others, joined to the last where they meet.

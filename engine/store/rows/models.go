@@ -50,6 +50,12 @@ type Event struct {
 	Payload     string `json:"payload"`
 }
 
+type Notice struct {
+	Name      string `json:"name"`
+	Claim     []byte `json:"claim"`
+	ClaimedAt int64  `json:"claimed_at"`
+}
+
 type Release struct {
 	Version       string `json:"version"`
 	EffectiveFrom int64  `json:"effective_from"`
@@ -60,4 +66,14 @@ type Tag struct {
 	Tag         int64 `json:"tag"`
 	EvaluatedAt int64 `json:"evaluated_at"`
 	Leaf        int64 `json:"leaf"`
+}
+
+type Token struct {
+	ID        string        `json:"id"`
+	Name      string        `json:"name"`
+	Role      string        `json:"role"`
+	Hash      string        `json:"hash"`
+	CreatedAt int64         `json:"created_at"`
+	ExpiresAt sql.NullInt64 `json:"expires_at"`
+	RevokedAt sql.NullInt64 `json:"revoked_at"`
 }

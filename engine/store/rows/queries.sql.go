@@ -10,6 +10,44 @@ import (
 	"database/sql"
 )
 
+const actions = `-- name: Actions :many
+SELECT idx, kind, ref, recorded_at, supersedes, judge, hash, body, pruned_by FROM entries
+WHERE kind = 'action' AND idx > $1 ORDER BY idx LIMIT $2
+`
+
+func (q *Queries) Actions(ctx context.Context, idx int64, limit int32) ([]Entry, error) {
+	rows, err := q.db.QueryContext(ctx, actions, idx, limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Entry
+	for rows.Next() {
+		var i Entry
+		if err := rows.Scan(
+			&i.Idx,
+			&i.Kind,
+			&i.Ref,
+			&i.RecordedAt,
+			&i.Supersedes,
+			&i.Judge,
+			&i.Hash,
+			&i.Body,
+			&i.PrunedBy,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const checkpoints = `-- name: Checkpoints :many
 SELECT size, note, recorded_at FROM checkpoints ORDER BY size
 `
@@ -35,6 +73,17 @@ func (q *Queries) Checkpoints(ctx context.Context) ([]Checkpoint, error) {
 		return nil, err
 	}
 	return items, nil
+}
+
+const countDoneDeliveries = `-- name: CountDoneDeliveries :one
+SELECT COUNT(*) FROM deliveries WHERE processed_at IS NOT NULL AND processed_at < $1
+`
+
+func (q *Queries) CountDoneDeliveries(ctx context.Context, processedAt sql.NullInt64) (int64, error) {
+	row := q.db.QueryRowContext(ctx, countDoneDeliveries, processedAt)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
 }
 
 const countEvents = `-- name: CountEvents :one
@@ -66,6 +115,17 @@ SELECT COUNT(*) FROM (SELECT 1 FROM tags WHERE tag = $1 ORDER BY evaluated_at DE
 // The order makes PostgreSQL walk through the index, and not look for any 500.
 func (q *Queries) CountTag(ctx context.Context, tag int64) (int64, error) {
 	row := q.db.QueryRowContext(ctx, countTag, tag)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
+const countToken = `-- name: CountToken :one
+SELECT COUNT(*) FROM tokens WHERE id = $1 OR hash = $2
+`
+
+func (q *Queries) CountToken(ctx context.Context, iD string, hash string) (int64, error) {
+	row := q.db.QueryRowContext(ctx, countToken, iD, hash)
 	var count int64
 	err := row.Scan(&count)
 	return count, err
@@ -351,6 +411,15 @@ func (q *Queries) DeleteDecision(ctx context.Context, leaf int64) ([]byte, error
 	return dossier, err
 }
 
+const deleteDelivery = `-- name: DeleteDelivery :exec
+DELETE FROM deliveries WHERE source = $1 AND id = $2
+`
+
+func (q *Queries) DeleteDelivery(ctx context.Context, source string, iD string) error {
+	_, err := q.db.ExecContext(ctx, deleteDelivery, source, iD)
+	return err
+}
+
 const deleteDossier = `-- name: DeleteDossier :execrows
 DELETE FROM dossiers WHERE digest = $1 AND NOT EXISTS (SELECT 1 FROM decisions d WHERE d.dossier = $1)
 `
@@ -372,6 +441,34 @@ func (q *Queries) DeleteEvents(ctx context.Context, leaf int64, leaf_2 int64) er
 	return err
 }
 
+const deleteNotice = `-- name: DeleteNotice :exec
+DELETE FROM notices WHERE name = $1
+`
+
+func (q *Queries) DeleteNotice(ctx context.Context, name string) error {
+	_, err := q.db.ExecContext(ctx, deleteNotice, name)
+	return err
+}
+
+const deleteNoticesBefore = `-- name: DeleteNoticesBefore :exec
+DELETE FROM notices WHERE claimed_at < $1
+`
+
+func (q *Queries) DeleteNoticesBefore(ctx context.Context, claimedAt int64) error {
+	_, err := q.db.ExecContext(ctx, deleteNoticesBefore, claimedAt)
+	return err
+}
+
+const deletePayload = `-- name: DeletePayload :exec
+DELETE FROM payloads WHERE payloads.digest = $1 AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.digest = $1)
+`
+
+// Only after LockPayload: a delivery of the same payload may be coming in.
+func (q *Queries) DeletePayload(ctx context.Context, digest []byte) error {
+	_, err := q.db.ExecContext(ctx, deletePayload, digest)
+	return err
+}
+
 const deleteSubject = `-- name: DeleteSubject :exec
 DELETE FROM subjects WHERE leaf = $1 AND type = $2 AND id = $3
 `
@@ -388,6 +485,39 @@ DELETE FROM tags WHERE tag = $1 AND evaluated_at = $2 AND leaf = $3
 func (q *Queries) DeleteTag(ctx context.Context, tag int64, evaluatedAt int64, leaf int64) error {
 	_, err := q.db.ExecContext(ctx, deleteTag, tag, evaluatedAt, leaf)
 	return err
+}
+
+const doneDeliveries = `-- name: DoneDeliveries :many
+SELECT source, id, digest FROM deliveries WHERE processed_at IS NOT NULL AND processed_at < $1 ORDER BY processed_at, source, id LIMIT $2
+`
+
+type DoneDeliveriesRow struct {
+	Source string `json:"source"`
+	ID     string `json:"id"`
+	Digest []byte `json:"digest"`
+}
+
+func (q *Queries) DoneDeliveries(ctx context.Context, processedAt sql.NullInt64, limit int32) ([]DoneDeliveriesRow, error) {
+	rows, err := q.db.QueryContext(ctx, doneDeliveries, processedAt, limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []DoneDeliveriesRow
+	for rows.Next() {
+		var i DoneDeliveriesRow
+		if err := rows.Scan(&i.Source, &i.ID, &i.Digest); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const dossier = `-- name: Dossier :one
@@ -651,6 +781,34 @@ func (q *Queries) EventsIn(ctx context.Context, leaf int64, leaf_2 int64) ([]Eve
 	return items, nil
 }
 
+const finishDelivery = `-- name: FinishDelivery :execrows
+UPDATE deliveries SET processed_at = $1, fault = $2 WHERE source = $3 AND id = $4 AND processed_at IS NULL
+`
+
+func (q *Queries) FinishDelivery(ctx context.Context, processedAt sql.NullInt64, fault sql.NullString, source string, iD string) (int64, error) {
+	result, err := q.db.ExecContext(ctx, finishDelivery,
+		processedAt,
+		fault,
+		source,
+		iD,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+const hasDelivery = `-- name: HasDelivery :one
+SELECT COUNT(*) FROM deliveries WHERE source = $1 AND id = $2
+`
+
+func (q *Queries) HasDelivery(ctx context.Context, source string, iD string) (int64, error) {
+	row := q.db.QueryRowContext(ctx, hasDelivery, source, iD)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const insertCheckpoint = `-- name: InsertCheckpoint :exec
 INSERT INTO checkpoints (size, note, recorded_at) VALUES ($1, $2, $3) ON CONFLICT (size) DO NOTHING
 `
@@ -696,6 +854,32 @@ func (q *Queries) InsertDecision(ctx context.Context, arg InsertDecisionParams) 
 		arg.Content,
 	)
 	return err
+}
+
+const insertDelivery = `-- name: InsertDelivery :execrows
+INSERT INTO deliveries (source, id, event, received_at, digest) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (source, id) DO NOTHING
+`
+
+type InsertDeliveryParams struct {
+	Source     string `json:"source"`
+	ID         string `json:"id"`
+	Event      string `json:"event"`
+	ReceivedAt int64  `json:"received_at"`
+	Digest     []byte `json:"digest"`
+}
+
+func (q *Queries) InsertDelivery(ctx context.Context, arg InsertDeliveryParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, insertDelivery,
+		arg.Source,
+		arg.ID,
+		arg.Event,
+		arg.ReceivedAt,
+		arg.Digest,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
 }
 
 const insertDossier = `-- name: InsertDossier :exec
@@ -779,12 +963,58 @@ func (q *Queries) InsertNode(ctx context.Context, level int64, idx int64, hash [
 	return err
 }
 
+const insertNotice = `-- name: InsertNotice :exec
+INSERT INTO notices (name, claim, claimed_at) VALUES ($1, $2, $3) ON CONFLICT (name) DO NOTHING
+`
+
+func (q *Queries) InsertNotice(ctx context.Context, name string, claim []byte, claimedAt int64) error {
+	_, err := q.db.ExecContext(ctx, insertNotice, name, claim, claimedAt)
+	return err
+}
+
+const insertPayload = `-- name: InsertPayload :exec
+INSERT INTO payloads (digest, body) VALUES ($1, $2) ON CONFLICT (digest) DO UPDATE SET digest = excluded.digest
+`
+
+// Updating nothing keeps the row locked until the delivery that wants it is there.
+func (q *Queries) InsertPayload(ctx context.Context, digest []byte, body []byte) error {
+	_, err := q.db.ExecContext(ctx, insertPayload, digest, body)
+	return err
+}
+
 const insertRelease = `-- name: InsertRelease :exec
 INSERT INTO releases (version, effective_from, leaf) VALUES ($1, $2, $3)
 `
 
 func (q *Queries) InsertRelease(ctx context.Context, version string, effectiveFrom int64, leaf int64) error {
 	_, err := q.db.ExecContext(ctx, insertRelease, version, effectiveFrom, leaf)
+	return err
+}
+
+const insertToken = `-- name: InsertToken :exec
+INSERT INTO tokens (id, name, role, hash, created_at, expires_at, revoked_at) VALUES ($1, $2, $3, $4, $5, $6, $7)
+`
+
+type InsertTokenParams struct {
+	ID        string        `json:"id"`
+	Name      string        `json:"name"`
+	Role      string        `json:"role"`
+	Hash      string        `json:"hash"`
+	CreatedAt int64         `json:"created_at"`
+	ExpiresAt sql.NullInt64 `json:"expires_at"`
+	RevokedAt sql.NullInt64 `json:"revoked_at"`
+}
+
+func (q *Queries) InsertToken(ctx context.Context, arg InsertTokenParams) error {
+	_, err := q.db.ExecContext(ctx, insertToken,
+		arg.ID,
+		arg.Name,
+		arg.Role,
+		arg.Hash,
+		arg.CreatedAt,
+		arg.ExpiresAt,
+		arg.RevokedAt,
+	)
 	return err
 }
 
@@ -921,6 +1151,15 @@ func (q *Queries) LockLedger(ctx context.Context) (LockLedgerRow, error) {
 	return i, err
 }
 
+const lockPayload = `-- name: LockPayload :exec
+UPDATE payloads SET digest = digest WHERE digest = $1
+`
+
+func (q *Queries) LockPayload(ctx context.Context, digest []byte) error {
+	_, err := q.db.ExecContext(ctx, lockPayload, digest)
+	return err
+}
+
 const missingSubjects = `-- name: MissingSubjects :many
 SELECT d.subject_type, d.subject_id, d.leaf FROM decisions d
 WHERE NOT EXISTS (SELECT 1 FROM subjects s WHERE s.type = d.subject_type AND s.id = d.subject_id) ORDER BY d.leaf LIMIT $1
@@ -972,6 +1211,139 @@ func (q *Queries) NodeHashes(ctx context.Context, level int64, idx int64, idx_2 
 			return nil, err
 		}
 		items = append(items, hash)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const noticeClaim = `-- name: NoticeClaim :one
+SELECT claim FROM notices WHERE name = $1
+`
+
+func (q *Queries) NoticeClaim(ctx context.Context, name string) ([]byte, error) {
+	row := q.db.QueryRowContext(ctx, noticeClaim, name)
+	var claim []byte
+	err := row.Scan(&claim)
+	return claim, err
+}
+
+const notices = `-- name: Notices :many
+SELECT name, claim, claimed_at FROM notices ORDER BY name
+`
+
+func (q *Queries) Notices(ctx context.Context) ([]Notice, error) {
+	rows, err := q.db.QueryContext(ctx, notices)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Notice
+	for rows.Next() {
+		var i Notice
+		if err := rows.Scan(&i.Name, &i.Claim, &i.ClaimedAt); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const openDeliveries = `-- name: OpenDeliveries :many
+SELECT d.source, d.id, d.event, d.received_at, d.digest, d.processed_at, d.fault, p.body
+FROM deliveries d LEFT JOIN payloads p ON p.digest = d.digest
+WHERE (d.source, d.id) > ($1, $2) AND (d.processed_at IS NULL OR d.fault IS NOT NULL) ORDER BY d.source, d.id LIMIT $3
+`
+
+type OpenDeliveriesRow struct {
+	Source      string         `json:"source"`
+	ID          string         `json:"id"`
+	Event       string         `json:"event"`
+	ReceivedAt  int64          `json:"received_at"`
+	Digest      []byte         `json:"digest"`
+	ProcessedAt sql.NullInt64  `json:"processed_at"`
+	Fault       sql.NullString `json:"fault"`
+	Body        []byte         `json:"body"`
+}
+
+// Those of which nothing came yet.
+func (q *Queries) OpenDeliveries(ctx context.Context, source string, source_2 string, limit int32) ([]OpenDeliveriesRow, error) {
+	rows, err := q.db.QueryContext(ctx, openDeliveries, source, source_2, limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []OpenDeliveriesRow
+	for rows.Next() {
+		var i OpenDeliveriesRow
+		if err := rows.Scan(
+			&i.Source,
+			&i.ID,
+			&i.Event,
+			&i.ReceivedAt,
+			&i.Digest,
+			&i.ProcessedAt,
+			&i.Fault,
+			&i.Body,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const pendingDeliveries = `-- name: PendingDeliveries :many
+SELECT d.source, d.id, d.event, d.received_at, d.digest, p.body
+FROM deliveries d LEFT JOIN payloads p ON p.digest = d.digest
+WHERE d.processed_at IS NULL ORDER BY d.received_at, d.source, d.id LIMIT $1
+`
+
+type PendingDeliveriesRow struct {
+	Source     string `json:"source"`
+	ID         string `json:"id"`
+	Event      string `json:"event"`
+	ReceivedAt int64  `json:"received_at"`
+	Digest     []byte `json:"digest"`
+	Body       []byte `json:"body"`
+}
+
+func (q *Queries) PendingDeliveries(ctx context.Context, limit int32) ([]PendingDeliveriesRow, error) {
+	rows, err := q.db.QueryContext(ctx, pendingDeliveries, limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []PendingDeliveriesRow
+	for rows.Next() {
+		var i PendingDeliveriesRow
+		if err := rows.Scan(
+			&i.Source,
+			&i.ID,
+			&i.Event,
+			&i.ReceivedAt,
+			&i.Digest,
+			&i.Body,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
 	}
 	if err := rows.Close(); err != nil {
 		return nil, err
@@ -1108,6 +1480,33 @@ func (q *Queries) RemoveBodies(ctx context.Context, prunedBy sql.NullInt64, idx 
 	return err
 }
 
+const restoreDelivery = `-- name: RestoreDelivery :exec
+INSERT INTO deliveries (source, id, event, received_at, digest, processed_at, fault) VALUES ($1, $2, $3, $4, $5, $6, $7)
+`
+
+type RestoreDeliveryParams struct {
+	Source      string         `json:"source"`
+	ID          string         `json:"id"`
+	Event       string         `json:"event"`
+	ReceivedAt  int64          `json:"received_at"`
+	Digest      []byte         `json:"digest"`
+	ProcessedAt sql.NullInt64  `json:"processed_at"`
+	Fault       sql.NullString `json:"fault"`
+}
+
+func (q *Queries) RestoreDelivery(ctx context.Context, arg RestoreDeliveryParams) error {
+	_, err := q.db.ExecContext(ctx, restoreDelivery,
+		arg.Source,
+		arg.ID,
+		arg.Event,
+		arg.ReceivedAt,
+		arg.Digest,
+		arg.ProcessedAt,
+		arg.Fault,
+	)
+	return err
+}
+
 const restoreEntry = `-- name: RestoreEntry :exec
 INSERT INTO entries (idx, kind, ref, recorded_at, supersedes, judge, hash, body, pruned_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 `
@@ -1136,6 +1535,15 @@ func (q *Queries) RestoreEntry(ctx context.Context, arg RestoreEntryParams) erro
 		arg.Body,
 		arg.PrunedBy,
 	)
+	return err
+}
+
+const revokeToken = `-- name: RevokeToken :exec
+UPDATE tokens SET revoked_at = $1 WHERE id = $2 AND revoked_at IS NULL
+`
+
+func (q *Queries) RevokeToken(ctx context.Context, revokedAt sql.NullInt64, iD string) error {
+	_, err := q.db.ExecContext(ctx, revokeToken, revokedAt, iD)
 	return err
 }
 
@@ -1214,6 +1622,79 @@ func (q *Queries) TagsIn(ctx context.Context, leaf int64, leaf_2 int64) ([]Tag, 
 	for rows.Next() {
 		var i Tag
 		if err := rows.Scan(&i.Tag, &i.EvaluatedAt, &i.Leaf); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const token = `-- name: Token :one
+SELECT id, name, role, hash, created_at, expires_at, revoked_at FROM tokens WHERE id = $1
+`
+
+func (q *Queries) Token(ctx context.Context, id string) (Token, error) {
+	row := q.db.QueryRowContext(ctx, token, id)
+	var i Token
+	err := row.Scan(
+		&i.ID,
+		&i.Name,
+		&i.Role,
+		&i.Hash,
+		&i.CreatedAt,
+		&i.ExpiresAt,
+		&i.RevokedAt,
+	)
+	return i, err
+}
+
+const tokenByHash = `-- name: TokenByHash :one
+SELECT id, name, role, hash, created_at, expires_at, revoked_at FROM tokens WHERE hash = $1
+`
+
+func (q *Queries) TokenByHash(ctx context.Context, hash string) (Token, error) {
+	row := q.db.QueryRowContext(ctx, tokenByHash, hash)
+	var i Token
+	err := row.Scan(
+		&i.ID,
+		&i.Name,
+		&i.Role,
+		&i.Hash,
+		&i.CreatedAt,
+		&i.ExpiresAt,
+		&i.RevokedAt,
+	)
+	return i, err
+}
+
+const tokens = `-- name: Tokens :many
+SELECT id, name, role, hash, created_at, expires_at, revoked_at FROM tokens ORDER BY created_at, id
+`
+
+func (q *Queries) Tokens(ctx context.Context) ([]Token, error) {
+	rows, err := q.db.QueryContext(ctx, tokens)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Token
+	for rows.Next() {
+		var i Token
+		if err := rows.Scan(
+			&i.ID,
+			&i.Name,
+			&i.Role,
+			&i.Hash,
+			&i.CreatedAt,
+			&i.ExpiresAt,
+			&i.RevokedAt,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

@@ -50,11 +50,31 @@ func testRetention(t *testing.T, d Database) {
 	if err := j.Append(ctx, open.Dossier, open.Decision); err != nil {
 		t.Fatal(err)
 	}
+	// Two deliveries of one payload, of which one waits, and one that could not be read.
+	again, pendingToo := Delivery(1), Delivery(2)
+	again.ID, pendingToo.Payload, pendingToo.Digest = "again", again.Payload, again.Digest
+	for _, one := range []engine.Delivery{Delivery(1), again, pendingToo, Delivery(3)} {
+		if _, err := s.AddDelivery(ctx, one); err != nil {
+			t.Fatal(err)
+		}
+	}
+	finish := func(one engine.Delivery, fault string) {
+		t.Helper()
+		if err := s.FinishDelivery(ctx, one.Source, one.ID, fault); err != nil {
+			t.Fatal(err)
+		}
+	}
+	finish(Delivery(1), "")
+	finish(Delivery(3), "no JSON")
+	if _, err := s.ClaimNotice(ctx, "old"); err != nil {
+		t.Fatal(err)
+	}
 	_, before, err := s.Head(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
 	at.now = Epoch.Add(24 * time.Hour)
+	finish(again, "")
 	young := add(0, 1)
 	if _, err := s.AddEvents(ctx, []engine.Event{Event(3)}, nil); err != nil {
 		t.Fatal(err)
@@ -68,7 +88,7 @@ func testRetention(t *testing.T, d Database) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := store.Removal{Before: cut, Decisions: 2, Dossiers: 2, Events: 3, Kept: 1, Entries: [][2]int64{{3, 5}}, Bytes: plan.Bytes, Index: -1}
+	want := store.Removal{Before: cut, Decisions: 2, Dossiers: 2, Events: 3, Deliveries: 2, Kept: 1, Entries: [][2]int64{{3, 5}}, Bytes: plan.Bytes, Index: -1}
 	if diff := cmp.Diff(want, plan); diff != "" || plan.Bytes == 0 {
 		t.Errorf("plan: %s", diff)
 	}
@@ -79,7 +99,7 @@ func testRetention(t *testing.T, d Database) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want.Index = 9
+	want.Index = 10
 	if diff := cmp.Diff(want, done); diff != "" {
 		t.Errorf("done: %s", diff)
 	}
@@ -107,9 +127,23 @@ func testRetention(t *testing.T, d Database) {
 	if _, err := s.ProveConsistency(ctx, before, keys...); err != nil {
 		t.Errorf("the log before retention: %v", err)
 	}
-	again, err := s.Retain(ctx, cut, time.Hour/2, false)
-	if err != nil || again.Index != -1 || len(again.Entries) != 0 {
-		t.Errorf("again: %+v, %v", again, err)
+	nothing, err := s.Retain(ctx, cut, time.Hour/2, false)
+	if err != nil || nothing.Index != -1 || len(nothing.Entries) != 0 || nothing.Deliveries != 0 {
+		t.Errorf("again: %+v, %v", nothing, err)
+	}
+	// What waits is there with its payload, what is done is forgotten when it is old.
+	if list, err := s.PendingDeliveries(ctx, 10); err != nil || len(list) != 1 || cmp.Diff(pendingToo, list[0]) != "" {
+		t.Errorf("pending: %+v, %v", list, err)
+	}
+	for one, want := range map[string]bool{Delivery(1).ID: true, Delivery(3).ID: true, again.ID: false} {
+		d := Delivery(1)
+		d.ID = one
+		if added, err := s.AddDelivery(ctx, d); err != nil || added != want {
+			t.Errorf("delivery %s again: %v, %v", one, added, err)
+		}
+	}
+	if first, err := s.ClaimNotice(ctx, "old"); err != nil || !first {
+		t.Errorf("the old notice: %v, %v", first, err)
 	}
 }
 
@@ -136,6 +170,7 @@ func testBackup(t *testing.T, d, other Database, j sound) {
 	if _, err := s.AddEvents(ctx, []engine.Event{Event(2000)}, &store.Cursor{Name: "c", Value: []byte("1")}); err != nil {
 		t.Fatal(err)
 	}
+	keep(t, s)
 	records := journal(t, s)
 	// Somebody writes meanwhile.
 	written := make(chan error)
@@ -184,6 +219,11 @@ func testBackup(t *testing.T, d, other Database, j sound) {
 			}
 			if cursor, err := restored.Cursor(ctx, "c"); err != nil || string(cursor) != "1" {
 				t.Errorf("cursor = %s, %v", cursor, err)
+			}
+			kept(t, restored)
+			// A delivery that was done is not in the backup, and would be taken again.
+			if added, err := restored.AddDelivery(ctx, Delivery(3)); err != nil || !added {
+				t.Errorf("%v, %v", added, err)
 			}
 			// Work goes on.
 			one := Judged(Judge(), 500, 0, 0)
