@@ -1,0 +1,93 @@
+package jobs
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/riverdriver/riversqlite"
+	"github.com/riverqueue/river/rivermigrate"
+	_ "modernc.org/sqlite" // the driver "sqlite"
+)
+
+// connect opens connections of our own, and brings River's tables up to date.
+func (q *Queue) connect(ctx context.Context, address string, config *river.Config) error {
+	if path, ok := strings.CutPrefix(address, "sqlite:"); ok {
+		db, err := openSQLite(path)
+		if err != nil {
+			return err
+		}
+		// Nobody else is told of new jobs; a query in this process costs little.
+		config.FetchPollInterval = 250 * time.Millisecond
+		return attach(ctx, q, riversqlite.New(db), config, func() { _ = db.Close() })
+	}
+	pool, err := pgxpool.New(ctx, address)
+	if err != nil {
+		// The error may quote the address with its password.
+		return errors.New("the address of the database cannot be read: it reads sqlite:PATH or postgres://USER@HOST/DATABASE")
+	}
+	return attach(ctx, q, riverpgxv5.New(pool), config, pool.Close)
+}
+
+// openSQLite takes one connection: writers of this process wait for each other, and
+// those elsewhere for the lock.
+func openSQLite(path string) (*sql.DB, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := os.Stat(path); err != nil {
+		return nil, fmt.Errorf("there is no journal yet: %w", err)
+	}
+	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+
+		"?_txlock=immediate&_pragma=journal_mode(WAL)&_pragma=busy_timeout(20000)&_pragma=foreign_keys(1)&_pragma=synchronous(FULL)")
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(1)
+	return db, nil
+}
+
+func attach[TTx any](ctx context.Context, q *Queue, driver riverdriver.Driver[TTx], config *river.Config, done func()) error {
+	err := migrate(ctx, driver)
+	if err == nil {
+		var c *river.Client[TTx]
+		if c, err = river.NewClient(driver, config); err == nil {
+			q.client, q.exec, q.close = c, driver.GetExecutor(), done
+			return nil
+		}
+	}
+	done()
+	return err
+}
+
+// migrate tries again: of several processes that start at once, one gets there first.
+func migrate[TTx any](ctx context.Context, driver riverdriver.Driver[TTx]) error {
+	const tries = 5
+	var fault error
+	for try := range tries {
+		migrator, err := rivermigrate.New(driver, nil)
+		if err != nil {
+			return err
+		}
+		if _, fault = migrator.Migrate(ctx, rivermigrate.DirectionUp, nil); fault == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fault
+		case <-time.After(time.Duration(try+1) * 200 * time.Millisecond):
+		}
+	}
+	return fmt.Errorf("prepare the tables: %w", fault)
+}
