@@ -32,6 +32,12 @@ type Document struct {
 // json.Number and bool. It is shared: do not change it.
 func (d *Document) Value() any { return d.value }
 
+// Position is where the value at a pointer stands in the text; 0 where there is none.
+func (d *Document) Position(pointer string) (line, column int) {
+	marked := d.place([]Fault{{Pointer: pointer}})
+	return marked[0].Line, marked[0].Column
+}
+
 // Parse reads strict JSON: UTF-8, one value, no duplicate keys, no lone
 // surrogates, nothing behind the value, no more than MaxBytes and MaxDepth,
 // and no null (an absent fact is an absent key).

@@ -132,6 +132,9 @@ func (s schema) leaf(document any, e *jsonschema.ValidationError) []Fault {
 		if words == "date-time" {
 			return []Fault{fault(at, "%s is no RFC 3339 instant with an offset, such as 2026-11-02T09:30:00Z", describe(instance))}
 		}
+		if words == "timespan" {
+			return []Fault{fault(at, "%s is no length of time, such as 90s, 15m, 12h or 2d", describe(instance))}
+		}
 		return []Fault{fault(at, "%s is no valid %v", describe(instance), words)}
 	case "minLength":
 		return []Fault{fault(at, "the text is empty: leave the key out when the fact is not known")}

@@ -11,6 +11,7 @@ import (
 	"embed"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -30,6 +31,7 @@ const (
 	Directory Name = "directory"
 	Settings  Name = "settings"
 	Releases  Name = "releases"
+	Config    Name = "config"
 )
 
 // baseURL is the folder of every schema's $id.
@@ -39,7 +41,9 @@ const baseURL = "https://changevouch.dev/schemas/"
 var files embed.FS
 
 // Names lists every schema, sorted.
-func Names() []Name { return []Name{Decision, Directory, Dossier, Event, Releases, Settings} }
+func Names() []Name {
+	return []Name{Config, Decision, Directory, Dossier, Event, Releases, Settings}
+}
 
 // Source returns the text of a schema; the caller may change the copy.
 func Source(name Name) ([]byte, error) {
@@ -86,6 +90,7 @@ func compile(name Name) (schema, error) {
 	compiler.AssertFormat = true
 	compiler.Formats["date-time"] = isInstant
 	compiler.Formats["timezone"] = isTimezone
+	compiler.Formats["timespan"] = isTimespan
 	compiler.LoadURL = func(url string) (io.ReadCloser, error) {
 		file, ok := strings.CutPrefix(url, baseURL)
 		text, err := files.ReadFile(file)
@@ -131,4 +136,42 @@ func isTimezone(v any) bool {
 	}
 	_, err := time.LoadLocation(name)
 	return err == nil && name != "" && name != "Local"
+}
+
+func isTimespan(v any) bool {
+	text, ok := v.(string)
+	if !ok {
+		return true
+	}
+	_, err := ParseTimespan(text)
+	return err == nil
+}
+
+// ParseTimespan reads a positive length of time as time.ParseDuration does, and days
+// of 24 hours before it: 90s, 15m, 2d, 1d12h.
+func ParseTimespan(text string) (time.Duration, error) {
+	var span time.Duration
+	rest := text
+	if days, after, ok := strings.Cut(text, "d"); ok {
+		n, err := strconv.ParseUint(days, 10, 16)
+		if err != nil {
+			return 0, notTimespan(text)
+		}
+		span, rest = time.Duration(n)*24*time.Hour, after
+	}
+	if rest != "" || span == 0 {
+		short, err := time.ParseDuration(rest)
+		if err != nil || short < 0 {
+			return 0, notTimespan(text)
+		}
+		span += short
+	}
+	if span <= 0 {
+		return 0, notTimespan(text)
+	}
+	return span, nil
+}
+
+func notTimespan(text string) error {
+	return fmt.Errorf("%s is no length of time, such as 90s, 15m, 12h or 2d", describe(text))
 }

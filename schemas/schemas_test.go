@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/changevouch/changevouch/schemas"
 )
@@ -252,4 +253,17 @@ func FuzzParseYAML(f *testing.F) {
 			doc.Validate(schemas.Settings)
 		}
 	})
+}
+
+func TestParseTimespan(t *testing.T) {
+	for text, want := range map[string]time.Duration{"90s": 90 * time.Second, "2d": 48 * time.Hour, "1d12h": 36 * time.Hour, "1h30m": 90 * time.Minute, "250ms": 250 * time.Millisecond} {
+		if got, err := schemas.ParseTimespan(text); err != nil || got != want {
+			t.Errorf("%s: %v, %v", text, got, err)
+		}
+	}
+	for _, text := range []string{"", "0", "0s", "-5m", "5", "d", "-1d", "1d-25h", "2 days", "1.5d", "1h2d", "99999d", "65000d2500000h"} {
+		if got, err := schemas.ParseTimespan(text); err == nil {
+			t.Errorf("%q is %v", text, got)
+		}
+	}
 }

@@ -70,6 +70,7 @@ Exit codes: 0 compliant · 1 error, nothing was decided · 2 non-compliant ·
 		newRestoreCommand(sys),
 		newSourcesCommand(sys),
 		newDirectoryCommand(sys),
+		newConfigCommand(sys),
 		newPolicyCommand(sys),
 		newDemoCommand(sys),
 		newVersionCommand(sys),
