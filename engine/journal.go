@@ -25,6 +25,9 @@ var (
 	// ErrQuestion: what was asked has no answer at all: a cursor that no page named,
 	// a text without a word.
 	ErrQuestion = errors.New("this cannot be asked")
+	// ErrSuperseded: the journal has a decision on the subject that was made for a
+	// later moment, which an older view must not take the place of.
+	ErrSuperseded = errors.New("there is a decision of a later moment")
 	// ErrPast: a release would change what was already decided.
 	ErrPast = errors.New("a release cannot change the past")
 )

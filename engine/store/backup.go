@@ -480,7 +480,7 @@ func (w *restoring) decision(ctx context.Context, e backupEntry, body []byte) er
 	if err != nil {
 		return err
 	}
-	facts, err := index(d, dossier, content)
+	facts, err := index(d, dossier, content.now)
 	if err != nil {
 		return err
 	}

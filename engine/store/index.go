@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
@@ -197,23 +198,66 @@ func rawDigest(text string) ([]byte, error) {
 }
 
 // readDossier returns a dossier in the one form in which it is kept, RFC 8785,
-// over which its digest is taken, and the digest of its content: of the same
-// without evaluated_at, of what was known no matter when one looked.
-func readDossier(text []byte) (canonical, content []byte, err error) {
+// over which its digest is taken, and the digests of its content.
+func readDossier(text []byte) (canonical []byte, content contents, err error) {
 	doc, faults := schemas.Parse(text)
 	if len(faults) > 0 {
-		return nil, nil, fmt.Errorf("read dossier: %s", faults[0])
+		return nil, contents{}, fmt.Errorf("read dossier: %s", faults[0])
 	}
 	fields, ok := doc.Value().(map[string]any)
 	if !ok {
-		return nil, nil, errors.New("read dossier: it is no object")
+		return nil, contents{}, errors.New("read dossier: it is no object")
 	}
-	rest := maps.Clone(fields)
+	if content, err = contentsOf(fields); err != nil {
+		return nil, contents{}, fmt.Errorf("read dossier: %w", err)
+	}
+	return doc.Canonical(), content, nil
+}
+
+// contents are digests of what a dossier knows no matter when one looked: of the
+// dossier without evaluated_at and, unless its subject is a period, without the ends
+// of the windows that its sources cover, which every poll moves. The first journals
+// kept the windows; both digests are right, and two dossiers with one of them in
+// common are the same.
+type contents struct{ now, first []byte }
+
+func contentsOf(dossier map[string]any) (c contents, err error) {
+	rest := maps.Clone(dossier)
 	delete(rest, "evaluated_at")
-	text, err = schemas.Canonical(rest)
-	if err != nil {
-		return nil, nil, fmt.Errorf("read dossier: %w", err)
+	if c.first, err = digestOf(rest); err != nil {
+		return c, err
 	}
+	subject, _ := dossier["subject"].(map[string]any)
+	sources, ok := dossier["sources"].(map[string]any)
+	if !ok || subject["type"] == "period" {
+		c.now = c.first
+		return c, nil
+	}
+	known := make(map[string]any, len(sources))
+	for name, source := range sources {
+		if fields, ok := source.(map[string]any); ok {
+			fields = maps.Clone(fields)
+			delete(fields, "from")
+			delete(fields, "to")
+			source = fields
+		}
+		known[name] = source
+	}
+	rest["sources"] = known
+	c.now, err = digestOf(rest)
+	return c, err
+}
+
+func digestOf(v any) ([]byte, error) {
+	text, err := schemas.Canonical(v)
 	sum := sha256.Sum256(text)
-	return doc.Canonical(), sum[:], nil
+	return sum[:], err
+}
+
+// stored is the digest that a row keeps, if it is one of these.
+func (c contents) stored(digest []byte) []byte {
+	if bytes.Equal(digest, c.first) {
+		return c.first
+	}
+	return c.now
 }

@@ -115,7 +115,8 @@ func (j *Journal) Judge() string { return j.judge }
 
 // Append implements engine.Journal. A decision that is recorded already, under the
 // same id with the same content, is not recorded again; with another content it
-// is ErrConflict. An older decision on the subject stays, superseded.
+// is ErrConflict. An older decision on the subject stays, superseded; one that was
+// made for a later moment is ErrSuperseded, and stays the latest.
 func (j *Journal) Append(ctx context.Context, dossier []byte, decision engine.Decision) error {
 	return j.AppendAll(ctx, []engine.Judgement{{Dossier: dossier, Decision: decision}})
 }
@@ -176,7 +177,7 @@ func (j *Journal) prepare(judged engine.Judgement) (record, error) {
 	if err != nil {
 		return record{}, err
 	}
-	facts, err := index(d, dossier, content)
+	facts, err := index(d, dossier, content.now)
 	if err != nil {
 		return record{}, err
 	}
@@ -196,6 +197,9 @@ func (w *writing) decide(ctx context.Context, r record) error {
 	}
 	entry := ledger.Entry{Kind: ledger.KindDecision, Ref: r.row.ID, Judge: r.judge, Body: r.body}
 	switch latest, err := w.Latest(ctx, r.row.SubjectType, r.row.SubjectID); {
+	case err == nil && latest.EvaluatedAt > r.row.EvaluatedAt:
+		return fmt.Errorf("%w: %s judged it as of %s, this one is as of %s", engine.ErrSuperseded,
+			latest.ID, fromMicros(latest.EvaluatedAt).Format(time.RFC3339), fromMicros(r.row.EvaluatedAt).Format(time.RFC3339))
 	case err == nil:
 		entry.Supersedes = latest.ID
 	case !errors.Is(err, sql.ErrNoRows):
@@ -284,7 +288,9 @@ func (w *writing) tag(ctx context.Context, at, leaf int64, tags []int64) error {
 
 // Due reports whether a dossier needs to be judged at its evaluated_at: there is
 // no decision on its subject by this judge, its content changed since, or the
-// deadline that the latest decision names has come.
+// deadline that the latest decision names has come. Content is all but evaluated_at
+// and, unless the subject is a period, the windows that the sources cover. When the
+// latest decision is of a later moment, it is ErrSuperseded.
 func (j *Journal) Due(ctx context.Context, dossier []byte) (bool, error) {
 	var head struct {
 		EvaluatedAt time.Time      `json:"evaluated_at"`
@@ -309,8 +315,11 @@ func (j *Journal) Due(ctx context.Context, dossier []byte) (bool, error) {
 		return false, fmt.Errorf("latest decision on %s %s: %w", head.Subject.Type, head.Subject.ID, err)
 	}
 	at := micros(head.EvaluatedAt)
-	return latest.Judge.String != j.judge || !bytes.Equal(latest.Content, content) ||
-		at < latest.EvaluatedAt || latest.NextEvaluationAt.Valid && at >= latest.NextEvaluationAt.Int64, nil
+	if at < latest.EvaluatedAt {
+		return false, fmt.Errorf("%s %s: %w, %s", head.Subject.Type, head.Subject.ID, engine.ErrSuperseded, latest.ID)
+	}
+	return latest.Judge.String != j.judge || !bytes.Equal(latest.Content, content.stored(latest.Content)) ||
+		latest.NextEvaluationAt.Valid && at >= latest.NextEvaluationAt.Int64, nil
 }
 
 // JudgeOf returns the judge of a ref, with bundles and settings.

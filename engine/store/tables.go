@@ -59,7 +59,7 @@ func (v *verifier) decision(row rows.Entry, entry ledger.Entry, whole bool, got 
 	_, content, err := readDossier(dossier)
 	var want indexed
 	if err == nil {
-		want, err = index(d, dossier, content)
+		want, err = index(d, dossier, content.stored(got.Content))
 	}
 	if err != nil {
 		v.fault("entries", row.Kind+" "+row.Ref, row.Idx, "it cannot be read: %v", err)

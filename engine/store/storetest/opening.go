@@ -3,6 +3,7 @@ package storetest
 import (
 	"bytes"
 	"crypto/rand"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 	"github.com/changevouch/changevouch/engine"
 	"github.com/changevouch/changevouch/engine/ledger"
 	"github.com/changevouch/changevouch/engine/store"
+	"github.com/changevouch/changevouch/schemas"
 )
 
 func testOpening(t *testing.T, d Database) {
@@ -278,7 +280,9 @@ func testDue(t *testing.T, d Database) {
 	}
 	due(j, settled.Dossier, false, "judged")
 	due(j, Judged(Judge(), 0, 300, 0).Dossier, false, "a year later, nothing new")
-	due(j, Judged(Judge(), 0, -1, 0).Dossier, true, "at an earlier moment")
+	if _, err := j.Due(ctx, Judged(Judge(), 0, -1, 0).Dossier); !errors.Is(err, engine.ErrSuperseded) {
+		t.Errorf("at an earlier moment: %v", err)
+	}
 	due(j, Judged(Judge(), 0, 1, 1).Dossier, true, "content changed")
 	open := pending(t)
 	var n int
@@ -297,9 +301,81 @@ func testDue(t *testing.T, d Database) {
 		t.Fatal(err)
 	}
 	due(other, settled.Dossier, true, "judged by another policy")
+	for _, window := range []struct {
+		to, status, subject string
+		want                bool
+	}{
+		{"2026-10-01T09:00:00Z", "complete", "change", false},
+		{"2026-10-01T09:00:00Z", "incomplete", "change", true},
+		{"2026-10-01T09:00:00Z", "complete", "period", true},
+		{"2026-10-01T08:00:00Z", "complete", "period", false},
+	} {
+		polled := covered(t, Judged(Judge(), 700, 0, 0), "2026-10-01T08:00:00Z", "complete", window.subject)
+		if err := j.Append(ctx, polled.Dossier, polled.Decision); err != nil {
+			t.Fatal(err)
+		}
+		again := covered(t, Judged(Judge(), 700, 1, 0), window.to, window.status, window.subject)
+		due(j, again.Dossier, window.want, fmt.Sprintf("polled again: %v", window))
+	}
 	if err := other.Append(ctx, settled.Dossier, settled.Decision); err == nil {
 		t.Error("recorded a decision of another judge")
 	}
+}
+
+// testFirstContent has a row as the first journals wrote it: with the windows in the
+// digest of the content.
+func testFirstContent(t *testing.T, d Database) {
+	ctx := t.Context()
+	address, key := d.Fresh(t), Key(t)
+	s := Open(t, address, store.Options{Key: key})
+	j := journal(t, s)
+	one := covered(t, Judged(Judge(), 0, 0, 0), "2026-10-01T08:00:00Z", "complete", "change")
+	if err := j.Append(ctx, one.Dossier, one.Decision); err != nil {
+		t.Fatal(err)
+	}
+	doc, _ := schemas.Parse(one.Dossier)
+	dossier, ok := doc.Value().(map[string]any)
+	if !ok {
+		t.Fatal("no object")
+	}
+	delete(dossier, "evaluated_at")
+	text, err := schemas.Canonical(dossier)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.Sum256(text)
+	vandal{t, raw(t, address)}.exec("UPDATE decisions SET content = $1 WHERE content <> $1", sum[:])
+	how := store.Verification{Keys: []ledger.PublicKey{key.Public()}}
+	if report, err := s.Verify(ctx, how); err != nil || !report.Sound() {
+		t.Errorf("%+v, %v", report, err)
+	}
+	for to, want := range map[string]bool{"2026-10-01T08:00:00Z": false, "2026-10-01T09:00:00Z": true} {
+		again := covered(t, Judged(Judge(), 0, 1, 0), to, "complete", "change")
+		if due, err := j.Due(ctx, again.Dossier); err != nil || due != want {
+			t.Errorf("window to %s: %v, %v", to, due, err)
+		}
+	}
+}
+
+// covered says of a made-up judgement's dossier how far a source was read, and in
+// what state it was.
+func covered(t *testing.T, j engine.Judgement, to, status, subject string) engine.Judgement {
+	t.Helper()
+	doc, faults := schemas.Parse(j.Dossier)
+	dossier, ok := doc.Value().(map[string]any)
+	if len(faults) > 0 || !ok {
+		t.Fatal(faults)
+	}
+	dossier["sources"] = map[string]any{"github": map[string]any{"status": status, "from": "2026-01-01T00:00:00Z", "to": to}}
+	dossier["subject"] = map[string]any{"type": subject, "id": j.Decision.Subject.ID}
+	text, err := schemas.Canonical(dossier)
+	if err != nil {
+		t.Fatal(err)
+	}
+	j.Dossier = text
+	j.Decision.Subject.Type, j.Decision.InputDigest = subject, engine.Digest(text)
+	j.Decision.ID = "dec_" + strings.TrimPrefix(j.Decision.InputDigest, "sha256:")[:32]
+	return j
 }
 
 func testJournalOf(t *testing.T, d Database) {

@@ -37,6 +37,7 @@ func Run(t *testing.T, d, other Database) {
 	t.Run("Laundering", func(t *testing.T) { testLaundering(t, d, j) })
 	t.Run("Judges", func(t *testing.T) { testJournalOf(t, d) })
 	t.Run("Due", func(t *testing.T) { testDue(t, d) })
+	t.Run("FirstContent", func(t *testing.T) { testFirstContent(t, d) })
 	t.Run("Append", func(t *testing.T) { testAppend(t, d) })
 	t.Run("Events", func(t *testing.T) { testEvents(t, d) })
 	t.Run("Questions", func(t *testing.T) { testQuestions(t, d) })
@@ -141,6 +142,10 @@ func testAppend(t *testing.T, d Database) {
 	changed.Decision.Outcome = engine.OutcomeOutOfScope
 	if err := j.Append(ctx, changed.Dossier, changed.Decision); !errors.Is(err, engine.ErrConflict) {
 		t.Errorf("another decision under the same id: %v", err)
+	}
+	older := Judged(Judge(), 1, 0, 1)
+	if err := j.AppendAll(ctx, []engine.Judgement{Judged(Judge(), 2, 0, 0), older}); !errors.Is(err, engine.ErrSuperseded) {
+		t.Errorf("a decision of an earlier moment: %v", err)
 	}
 	if err := j.Append(ctx, second.Dossier, first.Decision); err == nil {
 		t.Error("a decision on another dossier was recorded")

@@ -218,6 +218,9 @@ func tamperings() []tampering {
 		{"row changed: deadline of a decision", func(v vandal, j sound) {
 			v.exec(fmt.Sprintf(decision, "next_evaluation_at = 1"), j.victim.ID)
 		}, "decisions", "dec_", ofVictim, "column next_evaluation_at was changed"},
+		{"row changed: content digest of a decision", func(v vandal, j sound) {
+			v.exec("UPDATE decisions SET content = dossier WHERE id = $1", j.victim.ID)
+		}, "decisions", "dec_", ofVictim, "column content was changed"},
 		{"row changed: content of an entry", func(v vandal, j sound) {
 			v.rewrite(j.victim.Index, `"severity":"medium"`, `"severity":"low"`, false)
 		}, "entries", "decision dec_", ofVictim, "its content is not what its hash says"},

@@ -1,6 +1,9 @@
 -- What a server needs besides the log.
 
 -- +goose Up
+-- decisions.content now leaves out the windows that sources cover, but of periods;
+-- rows of before keep theirs, which verification takes for right too.
+
 -- Changes that somebody made through the API are entries like any other.
 CREATE INDEX entries_actions ON entries (idx) WHERE kind = 'action';
 
