@@ -175,7 +175,7 @@ _owed := {
 } else := {
 	"status": "fail",
 	"reason": "pr.after_the_fact",
-	"message": $"{concat(", ", sort([record.name | some record in records]))} was opened at {clock.text(min([record.at | some record in records]))}, after the change at {clock.text(_deadline)}.",
+	"message": $"{concat(", ", sort({record.name | some record in records}))} was opened at {clock.text(min([record.at | some record in records]))}, after the change at {clock.text(_deadline)}.",
 	"evidence": {record.pointer | some record in records},
 	"remediation": "Open the record before the change; only an emergency may be documented afterwards.",
 }
@@ -203,6 +203,6 @@ _who := input.change.push.actor if {
 } else := "an unknown actor"
 
 passed := {
-	"message": $"{concat(", ", sort([record.name | some record in _in_time]))} was opened in time.",
+	"message": $"{concat(", ", sort({record.name | some record in _in_time}))} was opened in time.",
 	"evidence": {record.pointer | some record in _in_time},
 }

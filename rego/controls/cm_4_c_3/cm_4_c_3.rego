@@ -144,7 +144,7 @@ problems contains {
 problems contains {
 	"status": "fail",
 	"reason": "val.failed",
-	"message": $"The validation failed: {concat("; ", sort([failure.text | some failure in _failed_validations]))}.",
+	"message": $"The validation failed: {concat("; ", sort({failure.text | some failure in _failed_validations}))}.",
 	"evidence": {failure.evidence | some failure in _failed_validations},
 	"remediation": "Fix or take back the change, and validate again.",
 } if {
@@ -200,7 +200,7 @@ _missing := {
 } else := {
 	"status": "fail",
 	"reason": "val.failed",
-	"message": $"The validation failed: {concat("; ", sort([failure.text | some failure in _failing]))}.",
+	"message": $"The validation failed: {concat("; ", sort({failure.text | some failure in _failing}))}.",
 	"evidence": {failure.evidence | some failure in _failing},
 	"remediation": "Fix or take back the change, and validate again.",
 } if {

@@ -512,4 +512,4 @@ _moment_unread if {
 _said := {"CHANGES_REQUESTED": "requested changes", "DISMISSED": "was dismissed"}
 
 # names lists labels for a sentence.
-names(verdicts) := concat(", ", sort([verdict.label | some verdict in verdicts]))
+names(verdicts) := concat(", ", sort({verdict.label | some verdict in verdicts}))
