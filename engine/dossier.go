@@ -510,5 +510,5 @@ type Period struct {
 	End             *time.Time `json:"end,omitempty"`
 	Gaps            []Gap      `json:"gaps,omitempty"`
 	Backfilled      []any      `json:"backfilled,omitempty"`
-	MissingInLedger []any      `json:"missing_in_ledger,omitempty"`
+	MissingInLedger []any      `json:"missing_in_ledger,omitzero"` // nil: not reconciled
 }

@@ -34,6 +34,8 @@ type Options struct {
 	// outcome, or "" where it cannot: see ReviewOutcome. It must depend on the
 	// dossier alone. Without it target_review stays out.
 	Review func(engine.Dossier) string
+	// Periods are the reporting periods that get a dossier of their own.
+	Periods []Span
 }
 
 // ReviewOutcome is what a decision says of the review of a change: of CM-4.B.1 or,
@@ -80,6 +82,7 @@ func Assemble(events []engine.Event, dir Directory, opts Options) ([]engine.Doss
 	out = append(out, a.alertDossiers()...)
 	out = append(out, a.policyReviewDossiers()...)
 	out = append(out, a.postureDossiers()...)
+	out = append(out, a.periodDossiers(drafts)...)
 	slices.SortStableFunc(out, func(x, y engine.Dossier) int {
 		return cmp.Or(strings.Compare(x.Subject.Type, y.Subject.Type), strings.Compare(x.Subject.ID, y.Subject.ID))
 	})

@@ -18,12 +18,14 @@ decisive_at := clock.instant(input.period.end) if {
 problems contains {
 	"status": "fail",
 	"reason": "log.missing_in_ledger",
-	"message": $"{count(input.period.missing_in_ledger)} deployment(s) of the period are missing in the ledger: {concat(", ", [_name(item) | some item in input.period.missing_in_ledger])}.",
+	"message": $"{count(_missing)} deployment(s) of the period are missing in the ledger: {concat(", ", sort([name | some name in _missing]))}.",
 	"evidence": {"/period/missing_in_ledger"},
 	"remediation": "Find out why the deployments are missing, and record them.",
 } if {
 	count(input.period.missing_in_ledger) > 0
 }
+
+_missing := {_name(item) | some item in input.period.missing_in_ledger}
 
 _name(item) := item if {
 	is_string(item)
@@ -108,7 +110,11 @@ _read := input.sources.render
 
 _falls_short if clock.instant(_read.from) > clock.instant(input.period.start)
 
-_falls_short if clock.instant(_read.to) < clock.instant(input.period.end)
+# Nobody can have read what lies ahead: a period that runs on is pending.
+_falls_short if {
+	clock.instant(_read.to) < clock.instant(input.period.end)
+	clock.instant(input.period.end) <= clock.now
+}
 
 problems contains {
 	"status": "pending",
