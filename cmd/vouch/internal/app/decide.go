@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"slices"
@@ -21,11 +22,12 @@ type Decide struct {
 	At        time.Time
 }
 
-// Decided counts what a Decide did. Standing is what holds now of every subject that
-// the events speak of, judged this time or before.
+// Decided counts what a Decide did. Later are subjects that it left alone because the
+// journal holds a decision of a later moment. Standing is what holds now of every
+// subject that the events speak of, judged this time or before.
 type Decided struct {
-	Judged, Unchanged int
-	Standing          report.Summary
+	Judged, Unchanged, Later int
+	Standing                 report.Summary
 }
 
 // Deciding is told what happens. Judged gets a decision when its record is durable.
@@ -73,10 +75,12 @@ func (d Decide) Run(ctx context.Context, tell Deciding) (Decided, error) {
 	}
 	var batch []engine.Judgement
 	record := func() error {
-		if err := journal.AppendAll(ctx, batch); err != nil {
+		recorded, err := recorded(ctx, journal, batch)
+		if err != nil {
 			return fmt.Errorf("record decisions: %w", err)
 		}
-		for _, j := range batch {
+		done.Later += len(batch) - len(recorded)
+		for _, j := range recorded {
 			done.Judged++
 			if err := tell.Judged(report.Judgement{Decision: j.Decision, Dossier: j.Dossier}); err != nil {
 				return err
@@ -88,6 +92,8 @@ func (d Decide) Run(ctx context.Context, tell Deciding) (Decided, error) {
 	err = ordered(ctx, slices.Values(dossiers), runtime.GOMAXPROCS(0), decide, func(a answer) error {
 		switch {
 		case a.err != nil && (!a.due || ctx.Err() != nil):
+		case errors.Is(a.err, engine.ErrSuperseded):
+			done.Later++
 			return a.err
 		case a.err != nil:
 			done.Standing.Undecided++
@@ -112,6 +118,27 @@ func (d Decide) Run(ctx context.Context, tell Deciding) (Decided, error) {
 }
 
 // assemble makes the dossiers of everything that the journal has events of.
+// recorded records decisions, and returns those that it did record: all, unless
+// somebody judged the same subject as of a later moment meanwhile.
+func recorded(ctx context.Context, journal *store.Journal, batch []engine.Judgement) ([]engine.Judgement, error) {
+	err := journal.AppendAll(ctx, batch)
+	if err == nil || !errors.Is(err, engine.ErrSuperseded) {
+		return batch, err
+	}
+	var list []engine.Judgement
+	for _, j := range batch {
+		err := journal.Append(ctx, j.Dossier, j.Decision)
+		if errors.Is(err, engine.ErrSuperseded) {
+			continue
+		}
+		if err != nil {
+			return list, err
+		}
+		list = append(list, j)
+	}
+	return list, nil
+}
+
 func (d Decide) assemble(ctx context.Context, problem func(assembly.Problem)) ([]engine.Dossier, error) {
 	var events []engine.Event
 	for e, err := range d.Store.Events(ctx, store.EventFilter{}) {
