@@ -91,9 +91,9 @@ func (d Decide) Run(ctx context.Context, tell Deciding) (Decided, error) {
 	}
 	err = ordered(ctx, slices.Values(dossiers), runtime.GOMAXPROCS(0), decide, func(a answer) error {
 		switch {
-		case a.err != nil && (!a.due || ctx.Err() != nil):
 		case errors.Is(a.err, engine.ErrSuperseded):
 			done.Later++
+		case a.err != nil && (!a.due || ctx.Err() != nil):
 			return a.err
 		case a.err != nil:
 			done.Standing.Undecided++
@@ -117,7 +117,6 @@ func (d Decide) Run(ctx context.Context, tell Deciding) (Decided, error) {
 	return done, d.stand(ctx, dossiers, &done.Standing)
 }
 
-// assemble makes the dossiers of everything that the journal has events of.
 // recorded records decisions, and returns those that it did record: all, unless
 // somebody judged the same subject as of a later moment meanwhile.
 func recorded(ctx context.Context, journal *store.Journal, batch []engine.Judgement) ([]engine.Judgement, error) {
@@ -139,6 +138,7 @@ func recorded(ctx context.Context, journal *store.Journal, batch []engine.Judgem
 	return list, nil
 }
 
+// assemble makes the dossiers of everything that the journal has events of.
 func (d Decide) assemble(ctx context.Context, problem func(assembly.Problem)) ([]engine.Dossier, error) {
 	var events []engine.Event
 	for e, err := range d.Store.Events(ctx, store.EventFilter{}) {

@@ -209,9 +209,9 @@ func (f *decideFlags) run(ctx context.Context, sys System, d app.Decide) error {
 	if err := out.end(); err != nil {
 		return err
 	}
-	sys.tell("%d decided, %d unchanged; as it stands, %v", done.Judged, done.Unchanged, done.Standing)
-	return f.verdict(done.Standing)
 	if done.Later > 0 {
 		sys.tell("%s left alone: the journal holds decisions of a later moment, which an older view does not replace (vouch eval --at says what it would have been)", plural(done.Later, "subject"))
 	}
+	sys.tell("%d decided, %d unchanged; as it stands, %v", done.Judged, done.Unchanged, done.Standing)
+	return f.verdict(done.Standing)
 }
