@@ -77,13 +77,14 @@ func eachEvent(ctx context.Context, docs *Documents, fault func(string), take fu
 // Assemble builds the dossiers of all subjects at an instant. It takes from the
 // policy's settings what concerns the reading of evidence, and asks it how the
 // change behind a rollback's build was reviewed. What access records say only
-// together is joined first.
-func Assemble(ctx context.Context, events []engine.Event, dir assembly.Directory, p *policy.Policy, at time.Time) ([]engine.Dossier, []assembly.Problem, error) {
-	return assemble(ctx, events, dir, p.Settings(), p, at)
+// together is joined first. Each period (a month, a year or FROM/TO) gets a dossier
+// that says how completely it was observed.
+func Assemble(ctx context.Context, events []engine.Event, dir assembly.Directory, p *policy.Policy, at time.Time, periods ...string) ([]engine.Dossier, []assembly.Problem, error) {
+	return assemble(ctx, events, dir, p.Settings(), p, at, periods)
 }
 
-func assemble(ctx context.Context, events []engine.Event, dir assembly.Directory, settings []byte, p engine.Policy, at time.Time) ([]engine.Dossier, []assembly.Problem, error) {
-	opts, err := assemblyOptions(settings)
+func assemble(ctx context.Context, events []engine.Event, dir assembly.Directory, settings []byte, p engine.Policy, at time.Time, periods []string) ([]engine.Dossier, []assembly.Problem, error) {
+	opts, err := assemblyOptions(settings, periods)
 	if err != nil {
 		return nil, nil, err
 	}

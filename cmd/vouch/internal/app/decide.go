@@ -20,6 +20,7 @@ type Decide struct {
 	Policy    StandingPolicy
 	Directory assembly.Directory // its waivers and attestations beside those of the journal
 	At        time.Time
+	Periods   []string // a month, a year or FROM/TO: each gets a decision of its own
 }
 
 // Decided counts what a Decide did. Later are subjects that it left alone because the
@@ -161,7 +162,7 @@ func (d Decide) assemble(ctx context.Context, problem func(assembly.Problem)) ([
 	}
 	dir.Waivers = replaced(dir.Waivers, waivers, func(w engine.Waiver) string { return w.ID })
 	dir.Attestations = replaced(dir.Attestations, attestations, func(a engine.Attestation) string { return a.ID })
-	dossiers, problems, err := assemble(ctx, events, dir, d.Policy.settings, d.Policy, d.At)
+	dossiers, problems, err := assemble(ctx, events, dir, d.Policy.settings, d.Policy, d.At, d.Periods)
 	for _, p := range problems {
 		problem(p)
 	}

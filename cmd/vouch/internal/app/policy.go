@@ -121,17 +121,32 @@ func openBundle(ctx context.Context, path string) (policy.Bundle, error) {
 	return policy.ReadArchive(ctx, f)
 }
 
-// assemblyOptions are those of a policy's settings that concern the reading of evidence.
-func assemblyOptions(text []byte) (assembly.Options, error) {
+// assemblyOptions are those of a policy's settings that concern the reading of
+// evidence, and the periods that are asked for.
+func assemblyOptions(text []byte, periods []string) (assembly.Options, error) {
 	var settings struct {
 		Skew          float64 `json:"clock_skew_seconds"`
 		Documentation float64 `json:"emergency_documentation_hours"`
 		Sequence      float64 `json:"sequence_window_hours"`
+		Zone          string  `json:"business_timezone"`
 	}
 	if err := json.Unmarshal(text, &settings); err != nil {
 		return assembly.Options{}, fmt.Errorf("settings: %w", err)
 	}
+	zone, err := time.LoadLocation(settings.Zone)
+	if err != nil {
+		return assembly.Options{}, fmt.Errorf("settings: business_timezone: %w", err)
+	}
+	var spans []assembly.Span
+	for _, text := range periods {
+		span, err := parsePeriod(text, zone)
+		if err != nil {
+			return assembly.Options{}, err
+		}
+		spans = append(spans, span)
+	}
 	return assembly.Options{
+		Periods:       spans,
 		Skew:          time.Duration(settings.Skew * float64(time.Second)),
 		Documentation: time.Duration(settings.Documentation * float64(time.Hour)),
 		Sequence:      time.Duration(settings.Sequence * float64(time.Hour)),

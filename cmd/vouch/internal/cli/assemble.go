@@ -19,7 +19,10 @@ type assembleFlags struct {
 	directory string
 	at        string
 	out       string
+	periods   []string
 }
+
+const periodHelp = "reporting period, such as 2026-11, 2026 or 2026-10-01/2027-01-01: say how completely it was observed; repeatable"
 
 func newAssembleCommand(sys System) *cobra.Command {
 	var f assembleFlags
@@ -40,6 +43,7 @@ a new folder.`,
 	flags.StringVar(&f.directory, "directory", "", "people, services and waivers, YAML or JSON")
 	flags.StringVar(&f.at, "at", "", "instant (RFC 3339) at which the dossiers are to be judged (default: now)")
 	flags.StringVar(&f.out, "out", "", "write one file a dossier into this new folder")
+	flags.StringSliceVar(&f.periods, "period", nil, periodHelp)
 	addBundleFlags(cmd, &f.policy)
 	return cmd
 }
@@ -82,7 +86,7 @@ func assemble(ctx context.Context, sys System, f assembleFlags) error {
 	case err != nil:
 		return err
 	}
-	dossiers, problems, err := app.Assemble(ctx, events, dir, policy, at)
+	dossiers, problems, err := app.Assemble(ctx, events, dir, policy, at, f.periods...)
 	for _, p := range problems {
 		sys.tell("look at %v", p)
 	}

@@ -26,6 +26,7 @@ type decideFlags struct {
 	window     windowFlags
 	directory  string
 	sample     bool
+	periods    []string
 }
 
 func newDecideCommand(sys System) *cobra.Command {
@@ -66,6 +67,7 @@ or by --bundle and --settings.`,
 		flags.StringSliceVar(&paths, source.Name, nil, "file or folder of recordings for vouch collect "+source.Name+"; repeatable")
 	}
 	flags.StringVar(&f.directory, "directory", "", "people, services and waivers, YAML or JSON")
+	flags.StringSliceVar(&f.periods, "period", nil, periodHelp)
 	flags.BoolVar(&f.sample, "sample", false, "take the recorded month of an invented company, as vouch demo does")
 	flags.StringVar(&f.at, "at", "", "instant (RFC 3339) at which to judge (default: now)")
 	f.declare(cmd)
@@ -116,7 +118,7 @@ func decide(ctx context.Context, sys System, f decideFlags) error {
 		if err := f.collect(ctx, sys, s); err != nil {
 			return err
 		}
-		return f.run(ctx, sys, app.Decide{Store: s, Policy: policy, Directory: dir, At: at.UTC()})
+		return f.run(ctx, sys, app.Decide{Store: s, Policy: policy, Directory: dir, At: at.UTC(), Periods: f.periods})
 	})
 }
 
