@@ -1,0 +1,245 @@
+package httpapi
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"runtime"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/changevouch/changevouch/engine"
+)
+
+// batchStep is how many dossiers are recorded in one transaction.
+const batchStep = 64
+
+// line is a dossier of a batch, and what became of it.
+type line struct {
+	number   int
+	text     []byte
+	decision engine.Decision
+	record   []byte
+	err      error
+	took     time.Duration
+}
+
+// lineAnswer is how a line is answered.
+type lineAnswer struct {
+	Line     int              `json:"line"`
+	Decision json.RawMessage  `json:"decision,omitempty"`
+	Error    *huma.ErrorModel `json:"error,omitempty"`
+}
+
+// evaluateBatch answers while it reads: whatever lines have come are judged and
+// recorded together, at most batchStep of them, and answered before the next.
+func (s *server) evaluateBatch(w http.ResponseWriter, r *http.Request) {
+	record, ok := recordOf(r)
+	if !ok {
+		fail(w, &huma.ErrorModel{Status: http.StatusUnprocessableEntity, Title: http.StatusText(http.StatusUnprocessableEntity),
+			Detail: "validation failed", Errors: []*huma.ErrorDetail{{Message: "record is true or false, and there is no other parameter", Location: "query"}}})
+		return
+	}
+	control := http.NewResponseController(w)
+	_ = control.EnableFullDuplex() // HTTP/2 has it always
+	body, err := unpacked(r, r.Body)
+	if err != nil {
+		s.unreadable(w, r, err)
+		return
+	}
+	ctx, cancel := context.WithCancel(r.Context())
+	lines := make(chan line, batchStep)
+	var reading sync.WaitGroup
+	reading.Go(func() { s.readLines(ctx, control, body, lines) })
+	defer func() {
+		cancel()
+		_ = control.SetReadDeadline(time.Now()) // wakes a read that waits
+		for range lines {                       //revive:disable-line:empty-block drained, so that the reader ends
+		}
+		reading.Wait()
+	}()
+	answered := false
+	for {
+		group := gather(lines)
+		if len(group) == 0 {
+			break
+		}
+		err := s.judgeGroup(ctx, group, record)
+		if !answered {
+			w.Header().Set("Content-Type", "application/x-ndjson")
+			answered = true
+		}
+		_ = control.SetWriteDeadline(time.Now().Add(s.Limits.BodyTimeout))
+		if s.writeLines(ctx, w, control, group, err) != nil {
+			return // the client is gone
+		}
+	}
+	if !answered {
+		fail(w, problemOf(http.StatusUnprocessableEntity, "there is no dossier: one a line is expected"))
+		return
+	}
+	// From here on the connection is as it was.
+	_ = control.SetReadDeadline(time.Time{})
+	_ = control.SetWriteDeadline(time.Time{})
+}
+
+// recordOf reads the one parameter of a batch.
+func recordOf(r *http.Request) (record, ok bool) {
+	query := r.URL.Query()
+	for name := range query {
+		if name != "record" {
+			return false, false
+		}
+	}
+	switch given := query["record"]; {
+	case len(given) == 0, len(given) == 1 && given[0] == "true":
+		return true, true
+	case len(given) == 1 && given[0] == "false":
+		return false, true
+	}
+	return false, false
+}
+
+// readLines hands over one line after another, each of which must come in time. A
+// line that cannot be read ends the stream.
+func (s *server) readLines(ctx context.Context, control *http.ResponseController, body io.Reader, lines chan<- line) {
+	defer close(lines)
+	reader := bufio.NewReaderSize(body, 64<<10)
+	for number := 1; ctx.Err() == nil; number++ {
+		_ = control.SetReadDeadline(time.Now().Add(s.Limits.BodyTimeout))
+		text, err := s.readLine(reader)
+		if trimmed := bytes.TrimSpace(text); len(trimmed) > 0 || err != nil && !errors.Is(err, io.EOF) {
+			one := line{number: number, text: trimmed}
+			if err != nil && !errors.Is(err, io.EOF) {
+				one.err = lineFault(err)
+			}
+			select {
+			case lines <- one:
+			case <-ctx.Done():
+				return
+			}
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+func (s *server) readLine(reader *bufio.Reader) ([]byte, error) {
+	var text []byte
+	for {
+		part, err := reader.ReadSlice('\n')
+		if int64(len(text)+len(part)) > s.Limits.BodyBytes {
+			return nil, &http.MaxBytesError{Limit: s.Limits.BodyBytes}
+		}
+		text = append(text, part...)
+		if !errors.Is(err, bufio.ErrBufferFull) {
+			return text, err
+		}
+	}
+}
+
+func lineFault(err error) error {
+	var large *http.MaxBytesError
+	if errors.As(err, &large) {
+		return large
+	}
+	return problemOf(http.StatusBadRequest, "the stream ends here, it cannot be read: "+err.Error())
+}
+
+// gather waits for a line and takes those that are there already.
+func gather(lines <-chan line) []*line {
+	first, open := <-lines
+	if !open {
+		return nil
+	}
+	group := []*line{&first}
+	for len(group) < batchStep {
+		select {
+		case next, open := <-lines:
+			if !open {
+				return group
+			}
+			group = append(group, &next)
+		default:
+			return group
+		}
+	}
+	return group
+}
+
+// judgeGroup judges lines, several at once, and records the decisions together.
+func (s *server) judgeGroup(ctx context.Context, group []*line, record bool) error {
+	rules := s.Rules()
+	var judging sync.WaitGroup
+	hands := make(chan struct{}, runtime.GOMAXPROCS(0))
+	for _, one := range group {
+		if one.err != nil {
+			continue
+		}
+		hands <- struct{}{}
+		judging.Go(func() {
+			defer func() { <-hands }()
+			began := time.Now()
+			ctx, cancel := context.WithTimeout(ctx, s.Limits.Timeout)
+			defer cancel()
+			if one.decision, one.err = rules.Policy.Evaluate(ctx, one.text); one.err == nil {
+				one.record, one.err = one.decision.Record()
+			}
+			one.took = time.Since(began)
+		})
+	}
+	judging.Wait()
+	var judged []engine.Judgement
+	var ids []string
+	for _, one := range group {
+		if one.err == nil {
+			judged = append(judged, engine.Judgement{Dossier: one.text, Decision: one.decision})
+			ids = append(ids, one.decision.ID)
+		}
+	}
+	if record && len(judged) > 0 {
+		if err := rules.Recorder.AppendAll(ctx, judged); err != nil {
+			return fmt.Errorf("record decisions: %w", err)
+		}
+		callOf(ctx).target = strings.Join(ids, " ")
+		if err := s.audit(ctx, http.StatusOK); err != nil {
+			return err
+		}
+	}
+	for _, one := range group {
+		if one.err == nil {
+			s.logDecision(ctx, rules, one.decision.ID, one.text, one.record, one.took)
+		} else if len(one.text) > 0 {
+			s.logUndecided(ctx, rules, one.text, one.err)
+		}
+	}
+	return nil
+}
+
+// writeLines answers a group; with an error, every line of it.
+func (s *server) writeLines(ctx context.Context, w io.Writer, control *http.ResponseController, group []*line, err error) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	for _, one := range group {
+		out := lineAnswer{Line: one.number, Decision: one.record}
+		if fault := errors.Join(one.err, err); fault != nil {
+			out.Decision, out.Error = nil, s.problem(ctx, fault)
+		}
+		if err := encoder.Encode(out); err != nil {
+			return err
+		}
+	}
+	if err := control.Flush(); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return err
+	}
+	return nil
+}
