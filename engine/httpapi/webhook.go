@@ -11,9 +11,9 @@ import (
 )
 
 // Webhook verifies one delivery over its raw bytes, in constant time, with every
-// secret that is valid now, and within the source's replay window. It fills Source, ID
-// and Event. Its error is told to the sender: it says what did not fit and never what
-// would have.
+// secret that is valid now, and within the source's replay window. It fills ID and
+// Event, and Payload where that is not the body as it came (a form). Its error is told
+// to the sender: it says what did not fit and never what would have.
 type Webhook func(h http.Header, body []byte, at time.Time) (engine.Delivery, error)
 
 func (s *server) webhooks() {
@@ -47,7 +47,11 @@ func (s *server) deliver(w http.ResponseWriter, r *http.Request, source string) 
 		fail(w, problemOf(http.StatusUnauthorized, err.Error()))
 		return
 	}
-	d.Source, d.ReceivedAt, d.Payload, d.Digest = source, at, body, engine.Digest(body)
+	d.Source, d.ReceivedAt = source, at
+	if d.Payload == nil {
+		d.Payload = body
+	}
+	d.Digest = engine.Digest(d.Payload)
 	added, err := s.Journal.AddDelivery(r.Context(), d)
 	if err != nil && !errors.Is(err, engine.ErrConflict) {
 		fail(w, s.problem(r.Context(), err))
