@@ -103,7 +103,7 @@ func assemble(ctx context.Context, events []engine.Event, dir assembly.Directory
 		return nil, nil, err
 	}
 	if len(dossiers) == 0 {
-		return nil, problems, errors.New("the events speak of nothing that a policy could judge: no dossier was assembled")
+		return nil, problems, nothing(errors.New("the events speak of nothing that a policy could judge: no dossier was assembled"))
 	}
 	return dossiers, problems, nil
 }

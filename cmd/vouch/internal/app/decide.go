@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"runtime"
 	"slices"
 	"time"
@@ -65,12 +66,16 @@ func (d Decide) Run(ctx context.Context, tell Deciding) (Decided, error) {
 			return answer{err: err}
 		}
 		due, err := journal.Due(ctx, text)
-		if err != nil || !due {
+		if err != nil || !due && !periodic[dossier.Subject.Type] {
 			return answer{err: err}
 		}
 		decision, err := d.Policy.Evaluate(ctx, text)
 		if err != nil {
 			err = fmt.Errorf("%s %s: %w", dossier.Subject.Type, dossier.Subject.ID, err)
+		} else if !due {
+			if due, err = d.turned(ctx, decision); err != nil || !due {
+				return answer{err: err}
+			}
 		}
 		return answer{judged: engine.Judgement{Dossier: text, Decision: decision}, due: true, err: err}
 	}
@@ -139,6 +144,31 @@ func recorded(ctx context.Context, journal *store.Journal, batch []engine.Judgem
 	return list, nil
 }
 
+// periodic are the subjects whose verdict time alone can turn from pass to fail: what
+// has to be done again and again falls overdue although nothing happened.
+var periodic = map[string]bool{"access_review": true, "policy_review": true}
+
+// turned reports whether a decision says of any control something else than the
+// latest on its subject.
+func (d Decide) turned(ctx context.Context, now engine.Decision) (bool, error) {
+	history, err := d.Store.History(ctx, now.Subject)
+	if err != nil {
+		return false, err
+	}
+	before, err := history[len(history)-1].Decode()
+	if err != nil {
+		return false, err
+	}
+	status := func(d engine.Decision) map[string]string {
+		out := map[string]string{}
+		for _, f := range d.Findings {
+			out[f.Control] = f.Status
+		}
+		return out
+	}
+	return now.Outcome != before.Outcome || !maps.Equal(status(now), status(before)), nil
+}
+
 // assemble makes the dossiers of everything that the journal has events of.
 func (d Decide) assemble(ctx context.Context, problem func(assembly.Problem)) ([]engine.Dossier, error) {
 	var events []engine.Event
@@ -149,7 +179,7 @@ func (d Decide) assemble(ctx context.Context, problem func(assembly.Problem)) ([
 		events = append(events, e)
 	}
 	if len(events) == 0 {
-		return nil, fmt.Errorf("the journal %s holds no events yet: name some with --events, or recordings of a source", d.Store.Place())
+		return nil, nothing(fmt.Errorf("the journal %s holds no events yet: name some with --events, or recordings of a source", d.Store.Place()))
 	}
 	dir := d.Directory
 	waivers, err := d.Store.Waivers(ctx)
