@@ -26,8 +26,10 @@ import (
 type App struct {
 	ID    string // app id or client id
 	Key   *rsa.PrivateKey
-	Owner string           // organisation or user
-	Now   func() time.Time // the clock
+	Owner string // organisation or user
+	// Installation with the owner; 0 has GitHub asked for it.
+	Installation int64
+	Now          func() time.Time // the clock
 }
 
 // ParseKey reads the private key file of a GitHub App: PEM, PKCS #1 or #8.
@@ -86,6 +88,9 @@ func (a *App) authorize(s collectors.Service) func(*http.Request) error {
 }
 
 func (a *App) installationToken(ctx context.Context, api *github.Client) (*github.InstallationToken, error) {
+	if a.Installation != 0 {
+		return a.tokenOf(ctx, api, a.Installation)
+	}
 	found, _, err := api.Apps.FindOrganizationInstallation(ctx, url.PathEscape(a.Owner))
 	if refusal, ok := errors.AsType[*github.ErrorResponse](err); ok && refusal.Response.StatusCode == http.StatusNotFound {
 		found, _, err = api.Apps.FindUserInstallation(ctx, url.PathEscape(a.Owner))
@@ -93,7 +98,11 @@ func (a *App) installationToken(ctx context.Context, api *github.Client) (*githu
 	if err != nil {
 		return nil, fmt.Errorf("GitHub App %s: find its installation with %s: %w", a.ID, a.Owner, err)
 	}
-	token, _, err := api.Apps.CreateInstallationToken(ctx, found.GetID(), nil)
+	return a.tokenOf(ctx, api, found.GetID())
+}
+
+func (a *App) tokenOf(ctx context.Context, api *github.Client, installation int64) (*github.InstallationToken, error) {
+	token, _, err := api.Apps.CreateInstallationToken(ctx, installation, nil)
 	if err != nil {
 		return nil, fmt.Errorf("GitHub App %s: token of its installation with %s: %w", a.ID, a.Owner, err)
 	}

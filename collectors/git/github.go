@@ -44,6 +44,13 @@ type GitHub struct {
 
 // Connect prepares to read. It reaches no network yet.
 func Connect(o Options) (*GitHub, error) {
+	return connect(o, func(r *http.Request) bool {
+		return r.Method == http.MethodGet || r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/graphql")
+	})
+}
+
+// connect prepares to make such requests as are allowed.
+func connect(o Options, allowed func(*http.Request) bool) (*GitHub, error) {
 	base, err := apiBase(o.BaseURL)
 	if err != nil {
 		return nil, err
@@ -62,7 +69,7 @@ func Connect(o Options) (*GitHub, error) {
 		o.Service.Authorize = bearer(o.Token)
 	}
 	client := collectors.NewClient(o.Service)
-	client.Transport = readOnly{client.Transport}
+	client.Transport = restrained{client.Transport, allowed}
 	g.api = github.NewClient(client)
 	g.api.BaseURL = base
 	g.api.UserAgent = "changevouch"
@@ -103,13 +110,16 @@ func bearer(token string) func(*http.Request) error {
 	}
 }
 
-// readOnly refuses whatever could change something: go-github offers merging
+// restrained refuses whatever else could change something: go-github offers merging
 // next to reading.
-type readOnly struct{ http.RoundTripper }
+type restrained struct {
+	http.RoundTripper
+	allowed func(*http.Request) bool
+}
 
-func (t readOnly) RoundTrip(r *http.Request) (*http.Response, error) {
-	if query := r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/graphql"); r.Method != http.MethodGet && !query {
-		return nil, fmt.Errorf("%s %s: a collector only reads", r.Method, r.URL.Path)
+func (t restrained) RoundTrip(r *http.Request) (*http.Response, error) {
+	if !t.allowed(r) {
+		return nil, fmt.Errorf("%s %s: not what this client is for", r.Method, r.URL.Path)
 	}
 	resp, err := t.RoundTripper.RoundTrip(r)
 	if err == nil {
