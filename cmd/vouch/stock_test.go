@@ -1,10 +1,13 @@
 package main_test
 
 import (
+	"bytes"
 	"encoding/json"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -15,7 +18,8 @@ import (
 
 // stockOPA: the opa command of the very version in go.mod says of every case what
 // vouch says, but for the envelope. Where a case has settings of its own they are
-// part of the bundle folder; a history of releases no single bundle can hold.
+// part of the bundle folder; a history of releases no single bundle can hold. One
+// of each kind is also asked of opa eval.
 func (b *caseBook) stockOPA(t *testing.T) {
 	root, err := filepath.Abs("../..")
 	if err != nil {
@@ -31,7 +35,9 @@ func (b *caseBook) stockOPA(t *testing.T) {
 			groups[c.policyKey()] = append(groups[c.policyKey()], c)
 		}
 	}
-	for key, group := range groups {
+	asked := map[string]bool{}
+	for _, key := range slices.Sorted(maps.Keys(groups)) {
+		group := groups[key]
 		var settings []byte
 		if group[0].Settings != nil {
 			settings = b.policies[key].(interface{ Settings() []byte }).Settings()
@@ -41,6 +47,14 @@ func (b *caseBook) stockOPA(t *testing.T) {
 		for _, c := range group {
 			if diff := cmp.Diff(documents[c.ID], withoutEnvelope(t, b.verdict(t, c))); diff != "" {
 				t.Errorf("%s: opa exec differs (-opa +vouch)\n%s", c.ID, diff)
+			}
+			kind := b.verdict(t, c).Subject.Type
+			if asked[kind] || settings != nil {
+				continue
+			}
+			asked[kind] = true // a process each
+			if diff := cmp.Diff(evalOPA(t, opa, bundle, c), withoutEnvelope(t, b.verdict(t, c))); diff != "" {
+				t.Errorf("%s: opa eval differs (-opa +vouch)\n%s", c.ID, diff)
 			}
 		}
 	}
@@ -83,6 +97,22 @@ func execOPA(t *testing.T, opa, bundle string, cases []judgedCase) map[string]an
 		t.Fatalf("opa exec judged %d of %d", len(documents), len(cases))
 	}
 	return documents
+}
+
+// evalOPA judges one case as a person at a terminal would.
+func evalOPA(t *testing.T, opa, bundle string, c judgedCase) any {
+	t.Helper()
+	eval := exec.CommandContext(t.Context(), opa, "eval", "--strict-builtin-errors", "-b", bundle, "-I", "-f", "raw", "data.decision.document")
+	eval.Stdin = bytes.NewReader(c.Dossier)
+	out, err := eval.Output()
+	if err != nil {
+		t.Fatalf("opa eval: %v\n%s", err, out)
+	}
+	var document any
+	if err := json.Unmarshal(out, &document); err != nil {
+		t.Fatalf("opa eval: %v\n%s", err, out)
+	}
+	return document
 }
 
 // bundleWith is a copy of a bundle folder without its tests and, unless they are
