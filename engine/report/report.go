@@ -1,8 +1,10 @@
 // Package report renders decisions for people and programs: a table, an
-// explanation control by control, JSON, YAML, Markdown.
+// explanation control by control, JSON, YAML, Markdown, SARIF, JUnit XML, annotations
+// of GitHub Actions.
 //
 // A Renderer takes decisions one at a time, in the order they are to appear,
-// and keeps no more of them than one page. It shows only what a decision says:
+// and keeps no more of them than one page; SARIF and JUnit, which count at their
+// beginning, keep their findings. It shows only what a decision says:
 // a control that has no rule, is pending or unknown never looks like a pass.
 package report
 
@@ -40,7 +42,7 @@ type Options struct {
 
 // Formats names what New accepts.
 func Formats() []string {
-	return []string{"table", "json", "ndjson", "yaml", "markdown"}
+	return []string{"table", "json", "ndjson", "yaml", "markdown", "sarif", "junit", "github"}
 }
 
 // New returns the renderer for a format. An unknown format is an error that
@@ -60,6 +62,12 @@ func New(format string, w io.Writer, opt Options) (Renderer, error) {
 		return &yamlList{w: w}, nil
 	case "markdown":
 		return &markdown{w: w, opt: opt}, nil
+	case "sarif":
+		return newSARIF(w), nil
+	case "junit":
+		return &junitSuites{w: w}, nil
+	case "github":
+		return &workflow{w: w, told: map[string]int{}}, nil
 	}
 	return nil, fmt.Errorf("unknown output format %q: use one of %s", format, strings.Join(Formats(), ", "))
 }

@@ -126,6 +126,9 @@ func TestGolden(t *testing.T) {
 		"decisions.yaml":      {"yaml", Options{}},
 		"decisions.md":        {"markdown", Options{}},
 		"explain.md":          {"markdown", Options{Explain: true}},
+		"decisions.sarif":     {"sarif", Options{}},
+		"decisions.junit.xml": {"junit", Options{}},
+		"decisions.github":    {"github", Options{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := render(t, tc.format, tc.opt, samples())

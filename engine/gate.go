@@ -1,0 +1,96 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"time"
+)
+
+// GateQuestion asks whether something may go ahead now: the merge of a pull request, or
+// a deployment that is built and not live yet. Exactly one of the two is set.
+type GateQuestion struct {
+	PullRequest string             `json:"pull_request,omitempty"` // OWNER/NAME#NUMBER
+	Deployment  *PlannedDeployment `json:"deployment,omitempty"`
+}
+
+// PlannedDeployment is a deployment that would go live. What is not known is empty.
+type PlannedDeployment struct {
+	System     string `json:"system"`            // render
+	ID         string `json:"id,omitempty"`      // dep-…
+	Service    string `json:"service,omitempty"` // srv-…
+	Commit     string `json:"commit,omitempty"`  // full id
+	Repository string `json:"repository,omitempty"`
+	Branch     string `json:"branch,omitempty"`
+	Trigger    string `json:"trigger,omitempty"`
+	User       string `json:"user,omitempty"` // account in System
+}
+
+var (
+	pullRequestID = regexp.MustCompile(`^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+#[1-9][0-9]{0,9}$`)
+	commitID      = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
+)
+
+// Check says what is wrong with a question.
+func (q GateQuestion) Check() error {
+	switch d := q.Deployment; {
+	case (q.PullRequest == "") == (d == nil):
+		return errors.New("a gate is asked about one pull request or one deployment")
+	case d == nil && !pullRequestID.MatchString(q.PullRequest):
+		return fmt.Errorf("%.80q is no pull request, such as acme/shop#412", q.PullRequest)
+	case d == nil:
+		return nil
+	case d.System != "render":
+		return fmt.Errorf("system %.80q: deployments of render can be asked about", d.System)
+	case d.Service == "":
+		return errors.New("the deployment names no service")
+	case !commitID.MatchString(d.Commit):
+		return fmt.Errorf("commit %.80q: the full id of a commit is expected", d.Commit)
+	}
+	return nil
+}
+
+// About names what a question is about.
+func (q GateQuestion) About() string {
+	if d := q.Deployment; d != nil {
+		return fmt.Sprintf("deployment of %.12s to %s", d.Commit, d.Service)
+	}
+	return "pull request " + q.PullRequest
+}
+
+// GateAnswer is what would be decided of each subject concerned if it went ahead now,
+// with what is on record today. These decisions are not recorded, and nothing has
+// happened yet: their dossiers say what would.
+type GateAnswer struct {
+	At        time.Time  `json:"at"`
+	About     string     `json:"about"`
+	Outcome   string     `json:"outcome"` // the worst of them; unknown when there is none
+	Decisions []Decision `json:"decisions"`
+	// Recorded are the ids of the decisions that stand on the same subjects today.
+	Recorded []string `json:"recorded,omitempty"`
+	// Problems say what could not be judged.
+	Problems []string `json:"problems,omitempty"`
+}
+
+// outcomesByWeight are outcomes, the worst first.
+var outcomesByWeight = []string{OutcomeNonCompliant, OutcomeUnknown, OutcomePending, OutcomeCompliantWithWaiver, OutcomeCompliant, OutcomeOutOfScope}
+
+// WorstOutcome of several decisions. Of none it is unknown, and so is an outcome that
+// nobody has heard of.
+func WorstOutcome(decisions []Decision) string {
+	worst := ""
+	for _, d := range decisions {
+		outcome := d.Outcome
+		if !slices.Contains(outcomesByWeight, outcome) {
+			outcome = OutcomeUnknown
+		}
+		if worst == "" || slices.Index(outcomesByWeight, outcome) < slices.Index(outcomesByWeight, worst) {
+			worst = outcome
+		}
+	}
+	if worst == "" {
+		return OutcomeUnknown
+	}
+	return worst
+}
