@@ -16,6 +16,7 @@ type answer struct {
 	http.ResponseWriter
 	known   string // If-None-Match
 	takes   bool   // gzip
+	opa     bool   // errors are in OPA's form
 	status  int
 	pending []byte // not yet decided whether to pack
 	decided bool
@@ -30,6 +31,7 @@ var zips = sync.Pool{New: func() any {
 
 func newAnswer(w http.ResponseWriter, r *http.Request) *answer {
 	a := &answer{ResponseWriter: w, takes: acceptsGzip(r.Header.Get("Accept-Encoding")), silent: r.Method == http.MethodHead}
+	a.opa = r.URL.Path == "/v1/data" || strings.HasPrefix(r.URL.Path, "/v1/data/")
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {
 		a.known = r.Header.Get("If-None-Match")
 	}

@@ -56,20 +56,18 @@ func (s *server) evaluateBatch(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	ctx, cancel := context.WithCancel(r.Context())
-	lines := make(chan line, batchStep)
+	in := &intake{control: control, patience: s.Limits.BodyTimeout, most: s.Limits.BodyBytes, reader: bufio.NewReaderSize(body, 64<<10), lines: make(chan line, batchStep)}
 	var reading sync.WaitGroup
-	reading.Go(func() { s.readLines(ctx, control, body, lines) })
+	reading.Go(func() { in.read(ctx) })
+	answered, ended := false, false
 	defer func() {
-		cancel()
-		_ = control.SetReadDeadline(time.Now()) // wakes a read that waits
-		for range lines {                       //revive:disable-line:empty-block drained, so that the reader ends
-		}
+		in.stop(cancel, ended)
 		reading.Wait()
 	}()
-	answered := false
 	for {
-		group := gather(lines)
+		group := gather(in.lines)
 		if len(group) == 0 {
+			ended = true
 			break
 		}
 		err := s.judgeGroup(ctx, group, record)
@@ -84,11 +82,7 @@ func (s *server) evaluateBatch(w http.ResponseWriter, r *http.Request) {
 	}
 	if !answered {
 		fail(w, problemOf(http.StatusUnprocessableEntity, "there is no dossier: one a line is expected"))
-		return
 	}
-	// From here on the connection is as it was.
-	_ = control.SetReadDeadline(time.Time{})
-	_ = control.SetWriteDeadline(time.Time{})
 }
 
 // recordOf reads the one parameter of a batch.
@@ -108,21 +102,30 @@ func recordOf(r *http.Request) (record, ok bool) {
 	return false, false
 }
 
-// readLines hands over one line after another, each of which must come in time. A
-// line that cannot be read ends the stream.
-func (s *server) readLines(ctx context.Context, control *http.ResponseController, body io.Reader, lines chan<- line) {
-	defer close(lines)
-	reader := bufio.NewReaderSize(body, 64<<10)
-	for number := 1; ctx.Err() == nil; number++ {
-		_ = control.SetReadDeadline(time.Now().Add(s.Limits.BodyTimeout))
-		text, err := s.readLine(reader)
-		if trimmed := bytes.TrimSpace(text); len(trimmed) > 0 || err != nil && !errors.Is(err, io.EOF) {
-			one := line{number: number, text: trimmed}
-			if err != nil && !errors.Is(err, io.EOF) {
+// intake reads the lines of a batch.
+type intake struct {
+	control  *http.ResponseController
+	patience time.Duration // for the next line
+	most     int64         // bytes of a line
+	reader   *bufio.Reader
+	lines    chan line
+	lock     sync.Mutex
+}
+
+// read hands over one line after another, each of which must come in time. A line
+// that cannot be read ends the stream.
+func (in *intake) read(ctx context.Context) {
+	defer close(in.lines)
+	for number := 1; in.wait(ctx); number++ {
+		text, err := in.line()
+		broken := err != nil && !errors.Is(err, io.EOF)
+		if text = bytes.TrimSpace(text); len(text) > 0 || broken {
+			one := line{number: number, text: text}
+			if broken {
 				one.err = lineFault(err)
 			}
 			select {
-			case lines <- one:
+			case in.lines <- one:
 			case <-ctx.Done():
 				return
 			}
@@ -133,12 +136,37 @@ func (s *server) readLines(ctx context.Context, control *http.ResponseController
 	}
 }
 
-func (s *server) readLine(reader *bufio.Reader) ([]byte, error) {
+// wait gives the next line its time; it is false once the batch was stopped.
+func (in *intake) wait(ctx context.Context) bool {
+	in.lock.Lock()
+	defer in.lock.Unlock()
+	if ctx.Err() != nil {
+		return false
+	}
+	_ = in.control.SetReadDeadline(time.Now().Add(in.patience)) // where there is a connection
+	return true
+}
+
+// stop ends the reading. After a stream that was read to its end the connection is as
+// it was.
+func (in *intake) stop(cancel func(), ended bool) {
+	in.lock.Lock()
+	defer in.lock.Unlock()
+	cancel()
+	if ended {
+		_ = in.control.SetReadDeadline(time.Time{})
+		_ = in.control.SetWriteDeadline(time.Time{})
+		return
+	}
+	_ = in.control.SetReadDeadline(time.Now()) // wakes a read that waits
+}
+
+func (in *intake) line() ([]byte, error) {
 	var text []byte
 	for {
-		part, err := reader.ReadSlice('\n')
-		if int64(len(text)+len(part)) > s.Limits.BodyBytes {
-			return nil, &http.MaxBytesError{Limit: s.Limits.BodyBytes}
+		part, err := in.reader.ReadSlice('\n')
+		if int64(len(text)+len(part)) > in.most {
+			return nil, &http.MaxBytesError{Limit: in.most}
 		}
 		text = append(text, part...)
 		if !errors.Is(err, bufio.ErrBufferFull) {

@@ -275,6 +275,19 @@ func failData(w http.ResponseWriter, status int, e *DataError) {
 	_, _ = w.Write(append(text, '\n')) // the client may be gone
 }
 
+// dataCode is OPA's word for a status.
+func dataCode(status int) string {
+	switch {
+	case status == http.StatusUnauthorized, status == http.StatusForbidden:
+		return "unauthorized"
+	case status == http.StatusNotFound:
+		return "resource_not_found"
+	case status < http.StatusInternalServerError:
+		return invalidParameter
+	}
+	return "internal_error"
+}
+
 // logData tells the decision log of a question.
 func (s *server) logData(ctx context.Context, rules Rules, path string, input json.RawMessage, answer DataAnswer, err error, took time.Duration) {
 	if s.DecisionLog == nil {

@@ -38,14 +38,10 @@ func (s *server) decisions() {
 	huma.Register(s.api, op, s.replay)
 }
 
-// page is how lists are cut. Its words are those of vouch decisions list.
-type page struct {
-	Limit  int    `query:"limit" default:"50" minimum:"1" maximum:"1000" doc:"how many at most"`
-	Cursor string `query:"cursor" maxLength:"4096" doc:"go on where the page before ended: its next"`
-}
-
+// listing has the words of vouch decisions list.
 type listing struct {
-	page
+	Limit      int       `query:"limit" default:"50" minimum:"1" maximum:"1000" doc:"how many at most"`
+	Cursor     string    `query:"cursor" maxLength:"4096" doc:"go on where the page before ended: its next"`
 	Outcome    []string  `query:"outcome,explode" enum:"compliant,compliant_with_waiver,pending,unknown,non_compliant,out_of_scope"`
 	Control    []string  `query:"control,explode" doc:"that said something, by id or alias"`
 	Status     []string  `query:"status,explode" enum:"pass,fail,pending,unknown,not_applicable,waived" doc:"of a control"`
@@ -113,7 +109,7 @@ func (s *server) getDossier(ctx context.Context, in *identified) (*exact, error)
 }
 
 type explaining struct {
-	identified
+	ID     string `path:"id" maxLength:"512"`
 	Format string `query:"format" enum:"json,markdown,table" default:"json"`
 }
 

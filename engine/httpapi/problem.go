@@ -64,6 +64,10 @@ func faulty(detail string, faults []schemas.Fault) *huma.ErrorModel {
 
 // fail answers with a problem. Nothing may have been written before.
 func fail(w http.ResponseWriter, p *huma.ErrorModel) {
+	if a, ok := w.(*answer); ok && a.opa {
+		failData(w, p.Status, &DataError{Code: dataCode(p.Status), Message: p.Detail})
+		return
+	}
 	h := w.Header()
 	for _, name := range []string{"ETag", "Cache-Control", "Content-Length"} {
 		h.Del(name)

@@ -42,7 +42,8 @@ func (s *server) subjects() {
 }
 
 type choosing struct {
-	page
+	Limit     int       `query:"limit" default:"50" minimum:"1" maximum:"1000" doc:"how many at most"`
+	Cursor    string    `query:"cursor" maxLength:"4096" doc:"go on where the page before ended: its next"`
 	Type      string    `query:"type" enum:"change,deployment,finding,access_review,alert,policy_review,posture,retention,period"`
 	Outcome   string    `query:"outcome" enum:"compliant,compliant_with_waiver,pending,unknown,non_compliant,out_of_scope"`
 	DueBefore time.Time `query:"due_before" doc:"whose deadline comes before this instant"`
@@ -115,7 +116,7 @@ func (s *server) listDeadlines(ctx context.Context, in *choosing) (*decisionPage
 }
 
 type subjectInput struct {
-	identified
+	ID   string `path:"id" maxLength:"512"`
 	Type string `query:"type" enum:"change,deployment,finding,access_review,alert,policy_review,posture,retention,period" doc:"where several types have this id"`
 }
 
