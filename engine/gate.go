@@ -59,16 +59,14 @@ func (q GateQuestion) About() string {
 	return "pull request " + q.PullRequest
 }
 
-// GateAnswer is what would be decided of each subject concerned if it went ahead now,
-// with what is on record today. These decisions are not recorded, and nothing has
-// happened yet: their dossiers say what would.
+// GateAnswer is what would be decided of each subject concerned if it went ahead now.
+// These decisions are not recorded, and nothing has happened yet: their dossiers say
+// what would.
 type GateAnswer struct {
 	At        time.Time  `json:"at"`
 	About     string     `json:"about"`
 	Outcome   string     `json:"outcome"` // the worst of them; unknown when there is none
 	Decisions []Decision `json:"decisions"`
-	// Recorded are the ids of the decisions that stand on the same subjects today.
-	Recorded []string `json:"recorded,omitempty"`
 	// Problems say what could not be judged.
 	Problems []string `json:"problems,omitempty"`
 }

@@ -42,6 +42,8 @@ type Config struct {
 	AddAttestation func(ctx context.Context, a engine.Attestation) error
 	// Replay makes a recorded decision again. It is not recorded.
 	Replay func(ctx context.Context, id string) (Replayed, error)
+	// Gate answers whether something may go ahead now. Nothing of that is recorded.
+	Gate func(ctx context.Context, q engine.GateQuestion) (engine.GateAnswer, error)
 	// Sources tells how completely each source was read: any JSON list.
 	Sources func(ctx context.Context) (any, error)
 
@@ -209,6 +211,7 @@ func newServer(c Config) (*server, error) {
 	}
 	s.api = humago.New(s.mux, s.document())
 	s.judging()
+	s.gate()
 	s.decisions()
 	s.subjects()
 	s.catalogue()
