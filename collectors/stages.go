@@ -68,15 +68,23 @@ type course struct {
 }
 
 type pass struct {
-	Since    time.Time      `json:"since"`
-	Until    time.Time      `json:"until"`
-	Began    time.Time      `json:"began,omitzero"` // by the server's clock
-	Stage    string         `json:"stage"`
-	Position string         `json:"position,omitempty"`
-	Events   map[string]int `json:"events,omitempty"` // by source of the event
-	Broken   int            `json:"broken,omitempty"`
-	Gaps     []Gap          `json:"gaps,omitempty"`
-	Cuts     []cut          `json:"cuts,omitempty"`
+	Since    time.Time `json:"since"`
+	Until    time.Time `json:"until"`
+	Began    time.Time `json:"began,omitzero"` // by the server's clock
+	Stage    string    `json:"stage"`
+	Position string    `json:"position,omitempty"`
+	Gaps     []Gap     `json:"gaps,omitempty"`
+	tally
+	// Settled is the tally at Position, where it has gone on since: a run that
+	// starts there again finds the rest again.
+	Settled *tally `json:"settled,omitempty"`
+}
+
+// tally counts what was found.
+type tally struct {
+	Events map[string]int `json:"events,omitempty"` // by source of the event
+	Broken int            `json:"broken,omitempty"`
+	Cuts   []cut          `json:"cuts,omitempty"`
 }
 
 // cut counts the subjects of which a fact was read in part.
@@ -157,10 +165,13 @@ func (s Stages) finish(ctx context.Context, c *course, commit func(Batch) error)
 			return fmt.Errorf("the cursor stands in stage %q, which this version of vouch does not have: collect into a new folder", p.Stage)
 		}
 	}
+	if p.Settled != nil {
+		p.tally, p.Settled = *p.Settled, nil
+	}
 	w := Window{Since: p.Since, Until: p.Until}
 	for _, stage := range s.All[from:] {
 		if p.Stage != stage.Name {
-			p.Stage, p.Position = stage.Name, ""
+			p.Stage, p.Position, p.Settled = stage.Name, "", nil
 		}
 		err := stage.Read(ctx, w, p.Position, func(step Step) error {
 			step.Batch.Step = path.Join(stage.Name, step.Batch.Step)
@@ -198,7 +209,13 @@ func (c *course) at(p pass) (json.RawMessage, error) {
 // with is the pass after one more step.
 func (p *pass) with(s Step) pass {
 	next := *p
-	next.Position = s.Position
+	switch {
+	case s.Position != p.Position:
+		next.Position, next.Settled = s.Position, nil
+	case p.Settled == nil:
+		settled := p.tally
+		next.Settled = &settled
+	}
 	next.Broken += len(s.Faults)
 	next.Events = maps.Clone(p.Events)
 	if next.Events == nil {
@@ -206,10 +223,7 @@ func (p *pass) with(s Step) pass {
 	}
 	next.Gaps, next.Cuts = slices.Clone(p.Gaps), slices.Clone(p.Cuts)
 	for _, g := range s.Gaps {
-		known := func(o Gap) bool { return o.Source == g.Source && o.Fact == g.Fact && o.Until.Equal(g.Until) }
-		if !slices.ContainsFunc(next.Gaps, known) {
-			next.Gaps = append(next.Gaps, g)
-		}
+		next.gap(g)
 	}
 	for _, e := range s.Events {
 		next.Events[e.Source]++
@@ -222,6 +236,23 @@ func (p *pass) with(s Step) pass {
 		}
 	}
 	return next
+}
+
+// maxReasons bounds the reasons that are kept for one missing fact.
+const maxReasons = 50
+
+// gap keeps every reason of a gap once.
+func (p *pass) gap(g Gap) {
+	reasons := 0
+	for _, o := range p.Gaps {
+		if o.Source != g.Source || o.Fact != g.Fact || !o.Until.Equal(g.Until) {
+			continue
+		}
+		if reasons++; o.Reason == g.Reason || reasons == maxReasons {
+			return
+		}
+	}
+	p.Gaps = append(p.Gaps, g)
 }
 
 func (p *pass) cut(c engine.CoverageFact, subject string) {
@@ -285,7 +316,10 @@ func (p *pass) covered(source string, from, to time.Time) engine.CoverageFact {
 	var reasons []string
 	for _, g := range p.Gaps {
 		if g.Source == source && (g.Until.IsZero() || g.Until.After(from)) {
-			fact.Status, fact.Missing = "incomplete", append(fact.Missing, g.Fact)
+			fact.Status = "incomplete"
+			if !slices.Contains(fact.Missing, g.Fact) {
+				fact.Missing = append(fact.Missing, g.Fact)
+			}
 			reasons = append(reasons, g.Fact+": "+g.Reason)
 		}
 	}

@@ -133,6 +133,7 @@ func TestStagesTellGaps(t *testing.T) {
 		{Source: "github", Fact: "checks", Reason: "Grant Checks: read"},
 		{Source: "github", Fact: "rule_suites", Reason: "kept for a month", Until: border},
 		{Source: "iam", Fact: "members", Reason: "of another source"},
+		{Source: "github", Fact: "checks", Reason: "Grant it there too"},
 	}}
 	s, err := collectors.Run(t.Context(), c, hours(0, 3), f, nil)
 	if err != nil {
@@ -143,11 +144,60 @@ func TestStagesTellGaps(t *testing.T) {
 		got = append(got, fmt.Sprintf("%s-%s %s %v: %s", one.From.Format("15"), one.To.Format("15"), one.Status, one.Missing, one.Reason))
 	}
 	want := []string{
-		"00-02 incomplete [checks rule_suites]: checks: Grant Checks: read; rule_suites: kept for a month",
-		"02-03 incomplete [checks]: checks: Grant Checks: read",
+		"00-02 incomplete [checks rule_suites]: checks: Grant Checks: read; rule_suites: kept for a month; checks: Grant it there too",
+		"02-03 incomplete [checks]: checks: Grant Checks: read; checks: Grant it there too",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// parted commits one long step in parts, and may be broken off between them.
+type parted struct{ broken bool }
+
+func (parted) Name() string { return "parted" }
+
+func (c *parted) Collect(ctx context.Context, w collectors.Window, cursor json.RawMessage, commit func(collectors.Batch) error) error {
+	return collectors.Stages{Sources: []string{"github"}, All: []collectors.Stage{{Name: "x", Read: func(_ context.Context, w collectors.Window, position string, commit func(collectors.Step) error) error {
+		if position != "" {
+			return nil
+		}
+		for i := range 5 {
+			id := fmt.Sprint(i)
+			step := collectors.Step{Position: position}
+			step.Batch.Step = "part-" + id
+			step.Add(toy(collectors.Payload{Path: id, Bytes: engine.Facts(record{ID: id, At: w.Since.Format(time.RFC3339), State: "read"}), ObservedAt: noon}))
+			step.Faults = []collectors.Fault{{Path: "x", Record: id, Err: errors.New("odd")}}
+			if i == 4 {
+				step.Position = "done"
+			}
+			if c.broken && i == 3 {
+				return errors.New("broken off")
+			}
+			if err := commit(step); err != nil {
+				return err
+			}
+		}
+		return nil
+	}}}}.Collect(ctx, w, cursor, commit)
+}
+
+// Whatever of a long step was found before it was broken off counts once.
+func TestStagesCountOnce(t *testing.T) {
+	f := open(t, t.TempDir())
+	c := &parted{broken: true}
+	for range 2 {
+		if s, err := collectors.Run(t.Context(), c, hours(0, 3), f, nil); err == nil || s.Steps == 0 {
+			t.Fatalf("%d parts are safe, error %v", s.Steps, err)
+		}
+	}
+	c.broken = false
+	s, err := collectors.Run(t.Context(), c, hours(0, 3), f, nil)
+	if err != nil || len(s.Coverage) != 1 {
+		t.Fatalf("coverage %+v, error %v", s.Coverage, err)
+	}
+	if n := s.Coverage[0].Counts; *n.Events != 5 || *n.Broken != 5 {
+		t.Errorf("%d events and %d broken, want 5 and 5", *n.Events, *n.Broken)
 	}
 }
 
