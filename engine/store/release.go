@@ -118,15 +118,16 @@ func (s *Store) Policy(ctx context.Context, r engine.ReleaseRecord) (engine.Judg
 	return p, nil
 }
 
-// AddWaiver records a waiver. A waiver that is revoked, or otherwise changed, is
-// recorded again under its id: the newest entry counts, the others stay.
-func (s *Store) AddWaiver(ctx context.Context, waiver engine.Waiver) error {
-	return s.state(ctx, ledger.KindWaiver, waiver.ID, waiver)
+// AddWaiver records a waiver and, where by is not empty, an action that says who
+// added it. A waiver that is revoked, or otherwise changed, is recorded again under
+// its id: the newest entry counts, the others stay.
+func (s *Store) AddWaiver(ctx context.Context, waiver engine.Waiver, by string) error {
+	return s.state(ctx, ledger.KindWaiver, waiver.ID, waiver, by)
 }
 
 // AddAttestation records an attestation, as AddWaiver does a waiver.
-func (s *Store) AddAttestation(ctx context.Context, attestation engine.Attestation) error {
-	return s.state(ctx, ledger.KindAttestation, attestation.ID, attestation)
+func (s *Store) AddAttestation(ctx context.Context, attestation engine.Attestation, by string) error {
+	return s.state(ctx, ledger.KindAttestation, attestation.ID, attestation, by)
 }
 
 // Waivers lists the waivers as they stand, by id.
@@ -140,7 +141,7 @@ func (s *Store) Attestations(ctx context.Context) ([]engine.Attestation, error) 
 }
 
 // state appends an entry unless the newest of the kind under the ref says the same.
-func (s *Store) state(ctx context.Context, kind, ref string, v any) error {
+func (s *Store) state(ctx context.Context, kind, ref string, v any, by string) error {
 	text, err := json.Marshal(v)
 	if err == nil {
 		text, err = canonicalJSON(text)
@@ -171,8 +172,10 @@ func (s *Store) state(ctx context.Context, kind, ref string, v any) error {
 		case !errors.Is(err, sql.ErrNoRows):
 			return err
 		}
-		_, err = w.append(ctx, entry)
-		return err
+		if _, err = w.append(ctx, entry); err != nil || by == "" {
+			return err
+		}
+		return w.action(ctx, engine.Action{At: fromMicros(w.now), Principal: by, Role: engine.RoleOperator, Method: "ADD", Route: kind, Target: ref})
 	})
 	if err != nil {
 		return fmt.Errorf("record %s %s: %w", kind, ref, err)

@@ -112,8 +112,8 @@ func dump(t *testing.T, d Database, key *ledger.Key, path string) {
 	expires := Epoch.Add(time.Hour)
 	_, added := s.AddEvents(ctx, []engine.Event{Event(1), Event(4)}, &store.Cursor{Name: "c", Value: []byte("{}")})
 	_, released := s.AddRelease(ctx, engine.JudgePolicy{Version: "1.0.0", EffectiveFrom: Epoch, BundleDigest: Judge()[0].BundleDigest, Bundle: Judge()[0].Bundle, Settings: Judge()[0].Settings}, "mia")
-	waived := s.AddWaiver(ctx, engine.Waiver{ID: "w1", Controls: []string{"CM-1.1"}, Subject: "acme/repo1#1", ApprovedBy: "ada", ExpiresAt: &expires})
-	attested := s.AddAttestation(ctx, engine.Attestation{ID: "a1", Control: "CM-1.2"})
+	waived := s.AddWaiver(ctx, engine.Waiver{ID: "w1", Controls: []string{"CM-1.1"}, Subject: "acme/repo1#1", ApprovedBy: "ada", ExpiresAt: &expires}, "")
+	attested := s.AddAttestation(ctx, engine.Attestation{ID: "a1", Control: "CM-1.2"}, "")
 	for _, err := range []error{added, released, waived, attested} {
 		if err != nil {
 			t.Fatal(err)

@@ -353,7 +353,7 @@ func testStatements(t *testing.T, d Database) {
 	other := waiver
 	other.ID = "w0"
 	for _, w := range []engine.Waiver{waiver, waiver, revoked, other} {
-		if err := s.AddWaiver(ctx, w); err != nil {
+		if err := s.AddWaiver(ctx, w, ""); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -365,7 +365,17 @@ func testStatements(t *testing.T, d Database) {
 	if err != nil || head.Size != 3 {
 		t.Errorf("%+v, %v: the same waiver twice is one entry", head, err)
 	}
-	if err := s.AddAttestation(ctx, engine.Attestation{}); err == nil {
+	// Who added something stands beside it, once.
+	for range 2 {
+		if err := s.AddAttestation(ctx, engine.Attestation{ID: "a1", Control: "CM-1.2"}, "mia"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	actions, err := s.Actions(ctx, -1, 0)
+	if err != nil || len(actions) != 1 || actions[0].Principal != "mia" || actions[0].Target != "a1" || actions[0].Route != "attestation" || actions[0].Index != 4 {
+		t.Errorf("%+v, %v", actions, err)
+	}
+	if err := s.AddAttestation(ctx, engine.Attestation{}, ""); err == nil {
 		t.Error("recorded an attestation without id")
 	}
 }

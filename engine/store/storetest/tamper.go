@@ -144,8 +144,8 @@ func build(t *testing.T, address string, key *ledger.Key) sound {
 	_, err = s.AddRelease(ctx, engine.JudgePolicy{Version: "1.0.0", EffectiveFrom: Epoch, BundleDigest: Judge()[0].BundleDigest, Bundle: Judge()[0].Bundle, Settings: Judge()[0].Settings}, "mia")
 	check(err)
 	expires := Epoch.Add(time.Hour)
-	check(s.AddWaiver(ctx, engine.Waiver{ID: "w1", Controls: []string{"CM-1.1"}, Subject: "acme/repo1#1", ApprovedBy: "ada", ExpiresAt: &expires}))
-	check(s.AddAttestation(ctx, engine.Attestation{ID: "a1", Control: "CM-1.2", Subject: "acme/repo2#2"}))
+	check(s.AddWaiver(ctx, engine.Waiver{ID: "w1", Controls: []string{"CM-1.1"}, Subject: "acme/repo1#1", ApprovedBy: "ada", ExpiresAt: &expires}, ""))
+	check(s.AddAttestation(ctx, engine.Attestation{ID: "a1", Control: "CM-1.2", Subject: "acme/repo2#2"}, ""))
 	_, err = s.AddEvents(ctx, []engine.Event{Event(0), Event(1), Event(2), Event(3)}, nil)
 	check(err)
 	var batch []engine.Judgement

@@ -37,12 +37,12 @@ func OpenStandingPolicy(ctx context.Context, s *store.Store, c PolicyConfig, at 
 		return StandingPolicy{Policy: p, Judge: engine.Judge{kept}, settings: p.Settings()}, nil
 	}
 	if len(c.Bundles) > 0 || c.Settings != "" {
-		return StandingPolicy{}, fmt.Errorf("the journal judges by its releases (the newest is %s): add another with vouch release add, in place of --bundle and --settings", releases[len(releases)-1].Version)
+		return StandingPolicy{}, errStandingReleases(releases)
 	}
 	// A release that is still to come judges nothing yet.
 	past := slices.DeleteFunc(slices.Clone(releases), func(r engine.ReleaseRecord) bool { return r.EffectiveFrom.After(at) })
 	if len(past) == 0 {
-		return StandingPolicy{}, fmt.Errorf("no release was in force at %s: the first, %s, is from %s on", at.Format(time.RFC3339), releases[0].Version, releases[0].EffectiveFrom.Format(time.RFC3339))
+		return StandingPolicy{}, errNoRelease(releases, at)
 	}
 	var judge engine.Judge
 	for _, r := range past {
@@ -57,6 +57,14 @@ func OpenStandingPolicy(ctx context.Context, s *store.Store, c PolicyConfig, at 
 		return StandingPolicy{}, err
 	}
 	return StandingPolicy{Policy: p, Judge: judge, settings: judge[len(judge)-1].Settings}, nil
+}
+
+func errStandingReleases(releases []engine.ReleaseRecord) error {
+	return fmt.Errorf("the journal judges by its releases (the newest is %s): add another with vouch release add, in place of --bundle and --settings", releases[len(releases)-1].Version)
+}
+
+func errNoRelease(releases []engine.ReleaseRecord, at time.Time) error {
+	return fmt.Errorf("no release was in force at %s: the first, %s, is from %s on", at.Format(time.RFC3339), releases[0].Version, releases[0].EffectiveFrom.Format(time.RFC3339))
 }
 
 // packedPolicy loads a policy, and packs what a journal keeps of it.

@@ -65,6 +65,8 @@ Exit codes: 0 compliant · 1 error, nothing was decided · 2 non-compliant ·
 		newDeadlinesCommand(sys),
 		newLedgerCommand(sys),
 		newReleaseCommand(sys),
+		newWaiverCommand(sys),
+		newAttestationCommand(sys),
 		newRetentionCommand(sys),
 		newBackupCommand(sys),
 		newRestoreCommand(sys),
