@@ -1,0 +1,233 @@
+package app
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/changevouch/changevouch/engine"
+	"github.com/changevouch/changevouch/engine/assembly"
+	"github.com/changevouch/changevouch/engine/store"
+)
+
+// Gate answers whether something may go ahead now. It judges what would be on record
+// if it had: the events that there are, and one more. So everything counts that would
+// count then: what a merge needs is no longer pending, and what a deployment brings
+// beside the change that one has in mind is judged too.
+type Gate struct {
+	Events    []engine.Event
+	Directory assembly.Directory
+	Policy    StandingPolicy
+	At        time.Time
+}
+
+// JournalGate is a Gate over everything in a journal.
+func JournalGate(ctx context.Context, s *store.Store, p StandingPolicy, dir assembly.Directory, at time.Time) (Gate, error) {
+	g := Gate{Policy: p, At: at}
+	for e, err := range s.Events(ctx, store.EventFilter{}) {
+		if err != nil {
+			return g, err
+		}
+		g.Events = append(g.Events, e)
+	}
+	waivers, err := s.Waivers(ctx)
+	if err != nil {
+		return g, err
+	}
+	attestations, err := s.Attestations(ctx)
+	if err != nil {
+		return g, err
+	}
+	dir.Waivers = replaced(dir.Waivers, waivers, func(w engine.Waiver) string { return w.ID })
+	dir.Attestations = replaced(dir.Attestations, attestations, func(a engine.Attestation) string { return a.ID })
+	g.Directory = dir
+	return g, nil
+}
+
+// OpenGatePolicy is a policy for a gate that has no journal.
+func OpenGatePolicy(ctx context.Context, c PolicyConfig, version string) (StandingPolicy, error) {
+	p, err := OpenPolicy(ctx, c, version)
+	if err != nil {
+		return StandingPolicy{}, err
+	}
+	return StandingPolicy{Policy: p, settings: p.Settings()}, nil
+}
+
+// Ask answers a question. What would be decided is not recorded; an error means that
+// there is no answer, and a gate that has none does not open.
+func (g Gate) Ask(ctx context.Context, q engine.GateQuestion) (engine.GateAnswer, error) {
+	judged, problems, err := g.Judge(ctx, q)
+	if err != nil {
+		return engine.GateAnswer{}, err
+	}
+	return g.answer(q, judged, problems), nil
+}
+
+func (g Gate) answer(q engine.GateQuestion, judged []engine.Judgement, problems []string) engine.GateAnswer {
+	answer := engine.GateAnswer{At: g.At.UTC(), About: q.About(), Problems: problems, Decisions: []engine.Decision{}}
+	for _, j := range judged {
+		answer.Decisions = append(answer.Decisions, j.Decision)
+	}
+	answer.Outcome = engine.WorstOutcome(answer.Decisions)
+	if len(problems) > 0 && answer.Outcome != engine.OutcomeNonCompliant {
+		answer.Outcome = engine.OutcomeUnknown
+	}
+	return answer
+}
+
+// Judge is Ask with the dossiers that would be judged.
+func (g Gate) Judge(ctx context.Context, q engine.GateQuestion) (judged []engine.Judgement, problems []string, err error) {
+	if err := q.Check(); err != nil {
+		return nil, nil, err
+	}
+	var dossiers []engine.Dossier
+	if q.Deployment != nil {
+		dossiers, problems, err = g.deployed(ctx, *q.Deployment)
+	} else {
+		dossiers, problems, err = g.merged(ctx, q.PullRequest)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, d := range dossiers {
+		text, err := encodeDossier(d, "")
+		if err != nil {
+			return nil, nil, err
+		}
+		decision, err := g.Policy.Evaluate(ctx, text)
+		switch {
+		case ctx.Err() != nil:
+			return nil, nil, ctx.Err()
+		case err != nil:
+			problems = append(problems, fmt.Sprintf("%s %s: %v", d.Subject.Type, d.Subject.ID, err))
+		default:
+			judged = append(judged, engine.Judgement{Dossier: text, Decision: decision})
+		}
+	}
+	if len(judged) == 0 && len(problems) == 0 {
+		problems = []string{q.About() + ": nothing on record that could be judged"}
+	}
+	return judged, problems, nil
+}
+
+// merged is the dossier of a pull request as it would be if it were merged now.
+func (g Gate) merged(ctx context.Context, id string) ([]engine.Dossier, []string, error) {
+	merge, open, found := g.merge(id)
+	if !found {
+		return nil, []string{"pull request " + id + " is not on record yet: collect it, or let its webhook arrive"}, nil
+	}
+	var planned []engine.Event
+	if open {
+		planned = append(planned, merge)
+	}
+	all, err := g.assemble(ctx, planned...)
+	if err != nil {
+		return nil, nil, err
+	}
+	return slices.DeleteFunc(all, func(d engine.Dossier) bool { return d.Subject != engine.Subject{Type: "change", ID: id} }), nil, nil
+}
+
+// merge is the event that the merge of a pull request would be. open is false when it
+// was merged or closed already, and there is nothing left to imagine.
+func (g Gate) merge(id string) (planned engine.Event, open, found bool) {
+	repository, number, _ := strings.Cut(id, "#")
+	n, err := strconv.Atoi(number)
+	if err != nil {
+		return planned, false, false
+	}
+	open = true
+	var newest engine.PullRequestFact
+	var at time.Time
+	var author *engine.Account
+	for _, e := range g.Events {
+		if e.Type != "change.created" && e.Type != "change.updated" && e.Type != "change.merged" && e.Type != "change.abandoned" {
+			continue
+		}
+		var f engine.PullRequestFact
+		if e.Decode(&f) != nil || f.Number != n || !strings.EqualFold(f.Repository, repository) {
+			continue
+		}
+		if f.Author != nil {
+			author = f.Author
+		}
+		if f.HeadSHA != "" && (!found || e.OccurredAt.After(at)) {
+			newest, at, found, planned = f, e.OccurredAt, true, e
+			open = f.State != "closed"
+		}
+		if e.Type == "change.merged" || f.MergedAt != nil {
+			return e, false, true
+		}
+	}
+	if !found || !open {
+		return planned, false, found
+	}
+	now := g.At.UTC()
+	newest.Author, newest.MergedBy = author, author
+	newest.State, newest.Action = "closed", "closed"
+	newest.MergedAt, newest.ClosedAt, newest.UpdatedAt = &now, &now, &now
+	newest.MergeCommitSHA = newest.HeadSHA
+	planned.ID, planned.Type = fmt.Sprintf("gate:pull_request:%s:merged", id), "change.merged"
+	planned.Actor, planned.Data = author, engine.Facts(newest)
+	planned.OccurredAt, planned.ObservedAt = now, now
+	planned.Evidence.Trust = engine.TrustDeclared
+	return planned, true, true
+}
+
+// deployed is every dossier that would change if a deployment went live now.
+func (g Gate) deployed(ctx context.Context, p engine.PlannedDeployment) ([]engine.Dossier, []string, error) {
+	now := g.At.UTC()
+	if p.ID == "" {
+		p.ID = "dep-planned"
+	}
+	fact := engine.DeploymentFact{
+		DeployID: p.ID, ServiceID: p.Service, Repository: p.Repository, Commit: p.Commit, Branch: p.Branch, Trigger: p.Trigger,
+		Status: "live", CreatedAt: &now, StartedAt: &now, FinishedAt: &now,
+	}
+	if p.User != "" {
+		fact.User = &engine.Account{System: p.System, Account: p.User}
+	}
+	data := engine.Facts(fact)
+	live := engine.Event{
+		Schema: engine.EventSchema, ID: "gate:deploy:" + p.ID + ":live", Source: "render", Provider: p.System, Type: "service.deployed",
+		OccurredAt: now, ObservedAt: now, Subject: engine.Subject{Type: "deployment", ID: p.ID}, Data: data, Actor: fact.User,
+		Evidence: engine.Evidence{Digest: engine.Digest(data), MediaType: "application/json", Trust: engine.TrustDeclared},
+	}
+	before, err := g.assemble(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	after, err := g.assemble(ctx, live)
+	if err != nil {
+		return nil, nil, err
+	}
+	known := map[engine.Subject][]byte{}
+	for _, d := range before {
+		if known[d.Subject], err = encodeDossier(d, ""); err != nil {
+			return nil, nil, err
+		}
+	}
+	var changed []engine.Dossier
+	for _, d := range after {
+		text, err := encodeDossier(d, "")
+		if err != nil {
+			return nil, nil, err
+		}
+		if (d.Subject.Type == "change" || d.Subject.Type == "deployment") && !bytes.Equal(text, known[d.Subject]) {
+			changed = append(changed, d)
+		}
+	}
+	if len(changed) == 0 {
+		return nil, []string{fmt.Sprintf("nothing on record would change if %.12s went live on %s: is the service known, and does its repository belong to what is collected?", p.Commit, p.Service)}, nil
+	}
+	return changed, nil, nil
+}
+
+func (g Gate) assemble(ctx context.Context, planned ...engine.Event) ([]engine.Dossier, error) {
+	events := append(slices.Clone(g.Events), planned...)
+	dossiers, _, err := assemble(ctx, events, g.Directory, g.Policy.settings, g.Policy, g.At, nil)
+	return dossiers, err
+}
