@@ -50,6 +50,9 @@ func factOfPath(p string) (fact, repository string) {
 	if m := repoPath.FindStringSubmatch(p); m != nil {
 		return "permissions", m[1]
 	}
+	if oktaPathOwner(p, "groups", "users") != "" || oktaPathOwner(p, "apps", "users") != "" {
+		return "permissions", ""
+	}
 	low := strings.ToLower(p)
 	for _, f := range []struct{ word, fact string }{
 		{"cloudtrail", "cloudtrail"}, {"lookup-events", "cloudtrail"}, {"credential", "credentials"},
@@ -65,7 +68,7 @@ func factOfPath(p string) (fact, repository string) {
 
 // emptyAnswer takes a list that was read and holds nothing: only its path says of what.
 func (b *builder) emptyAnswer() {
-	if owner := oktaPathOwner(b.path, "factors"); owner != "" { // nobody's second factor: he has none
+	if owner := oktaPathOwner(b.path, "users", "factors"); owner != "" { // nobody's second factor: he has none
 		b.holds("factors", owner, engine.HolderFact{
 			System: "okta", Holder: engine.Account{System: "okta", Account: owner, ID: owner}, MFA: ptr(false),
 		})

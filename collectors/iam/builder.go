@@ -12,10 +12,12 @@ import (
 	"github.com/changevouch/changevouch/engine"
 )
 
-// builder gathers what one payload says. where locates the record at hand.
+// builder gathers what one payload says. where locates the record at hand, name
+// is how the group or application is called of which the payload is a list.
 type builder struct {
 	rec    *collectors.Recorder
 	path   string
+	name   string
 	where  string
 	seen   map[string]bool
 	broken int

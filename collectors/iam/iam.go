@@ -24,8 +24,12 @@ import (
 // Map recognises one payload by content, and by path where the content does not
 // say what it is, and gives its events. Bytes are plain: the reader has
 // uncompressed them. What it does not know is counted in Ignored.
-func Map(p collectors.Payload) collectors.Mapping {
-	b := &builder{rec: collectors.NewRecorder(p, "iam", "iam"), path: p.Path, seen: map[string]bool{}}
+func Map(p collectors.Payload) collectors.Mapping { return mapNamed(p, "") }
+
+// mapNamed maps the list of one group or application, whose name stands in no
+// answer about its users.
+func mapNamed(p collectors.Payload, name string) collectors.Mapping {
+	b := &builder{rec: collectors.NewRecorder(p, "iam", "iam"), path: p.Path, name: name, seen: map[string]bool{}}
 	if skipped := skippedName(p.Path); skipped != "" {
 		b.rec.Ignore(skipped)
 		return b.rec.Mapping()
@@ -173,6 +177,10 @@ func (b *builder) answer(items []node) {
 		b.records("", "audit_log", items, b.githubAudit)
 	case first.has("profile.login"):
 		b.oktaUsers(items)
+	case first.has("profile.name") && first.has("objectClass"):
+		b.rec.Ignore("okta list of groups")
+	case first.has("signOnMode") && first.has("label"):
+		b.rec.Ignore("okta list of applications")
 	case first.has("assignmentType"):
 		b.oktaRoles(items)
 	case first.has("tokenWindow"):

@@ -29,7 +29,8 @@ const (
 )
 
 // Okta collects one Okta organisation: system log, users, who has administrator
-// roles and with which second factors, API tokens.
+// roles and with which second factors, API tokens, who is in which group and who
+// may use which application.
 type Okta struct {
 	http *http.Client
 	base *url.URL
@@ -38,8 +39,8 @@ type Okta struct {
 
 // NewOkta makes a collector with an API token. Service says how to reach the
 // organisation; its Base, such as https://acme.okta.com, must be set, its
-// Authorize is set here. A token has the rights of who made it: see
-// oktaPermissions for whose is enough.
+// Authorize is set here. A token has the rights of who made it: a Read-only
+// Administrator's reads everything but roles, second factors and API tokens.
 func NewOkta(token string, s collectors.Service) (*Okta, error) {
 	if s.Base == nil || s.Base.Host == "" {
 		return nil, errors.New("okta: no address of an organisation, such as https://acme.okta.com")
@@ -57,15 +58,15 @@ func NewOkta(token string, s collectors.Service) (*Okta, error) {
 // Name implements collectors.Collector.
 func (o *Okta) Name() string { return "okta/" + o.base.Host }
 
-// oktaPermissions is the least that works, fact by fact. With OAuth instead of a
-// token these are the scopes okta.logs.read, okta.users.read, okta.roles.read,
-// okta.factors.read and okta.apiTokens.read.
-var oktaPermissions = map[string]string{
-	"access_events": "a token of a Read-only Administrator",
-	"members":       "a token of a Read-only Administrator",
-	"permissions":   "a token of an administrator who may view administrators (Super Administrator, or a custom role with okta.iam.read)",
-	"credentials":   "a token of an administrator who may view factors and API tokens (Super Administrator where Read-only is refused)",
+// oktaList is one list of the API, the fact that it is, and the least that opens
+// it: the role of the token's maker, and the scope where OAuth is used instead.
+type oktaList struct {
+	path, fact string
+	query      url.Values
+	needs      string
 }
+
+const oktaReader = "a token of a Read-only Administrator (scope "
 
 // Collect implements collectors.Collector.
 func (o *Okta) Collect(ctx context.Context, w collectors.Window, cursor json.RawMessage, commit func(collectors.Batch) error) error {
@@ -104,23 +105,24 @@ func (o *Okta) Collect(ctx context.Context, w collectors.Window, cursor json.Raw
 
 func (o *Okta) system() string { return "okta:" + o.base.Host }
 
-// pages reads a list to its last page. Where Okta refuses it, the gap is taken.
-func (o *Okta) pages(ctx context.Context, path string, query url.Values, fact string, parts *collectors.Parts, take func(collectors.Payload) error) error {
-	next := o.base.JoinPath(path)
-	next.RawQuery = query.Encode()
+// pages reads a list to its last page. Where Okta refuses it, the gap is taken;
+// refused means that it would refuse others of the kind too.
+func (o *Okta) pages(ctx context.Context, list oktaList, parts *collectors.Parts, take func(collectors.Payload) error) (refused bool, err error) {
+	next := o.base.JoinPath(list.path)
+	next.RawQuery = list.query.Encode()
 	asked := map[string]bool{}
 	for page := 1; ; page++ {
 		a, err := collectors.Ask(ctx, o.http, next.String())
 		if err != nil {
-			return fmt.Errorf("okta: %w", err)
+			return false, fmt.Errorf("okta: %w", err)
 		}
 		if a.Refused() {
-			return parts.Take(collectors.Mapping{}, collectors.Gap{Source: "iam", Fact: fact,
-				Reason: fmt.Sprintf("Okta answered %d to %s: needs %s", a.Status, next.Path, oktaPermissions[fact])})
+			return a.Status != http.StatusNotFound, parts.Take(collectors.Mapping{}, collectors.Gap{Source: "iam", Fact: list.fact,
+				Reason: fmt.Sprintf("Okta answered %d to %s: needs %s", a.Status, next.Path, list.needs)})
 		}
 		asked[next.String()] = true
 		following := nextLink(a.Header)
-		name := path
+		name := list.path
 		if page > 1 {
 			name += ".page-" + strconv.Itoa(page)
 		}
@@ -129,16 +131,16 @@ func (o *Okta) pages(ctx context.Context, path string, query url.Values, fact st
 			MediaType: "application/json", Trust: engine.TrustAPIRead, URL: a.URL, NextPage: following != "",
 		}
 		if err := take(p); err != nil {
-			return err
+			return false, err
 		}
 		if following == "" {
-			return nil
+			return false, nil
 		}
 		if next, err = o.base.Parse(following); err != nil || next.Scheme != o.base.Scheme || next.Host != o.base.Host {
-			return fmt.Errorf("okta: the next page of %s is not at %s", path, o.base.Host)
+			return false, fmt.Errorf("okta: the next page of %s is not at %s", list.path, o.base.Host)
 		}
 		if asked[next.String()] {
-			return fmt.Errorf("okta: the pages of %s go round in circles", path)
+			return false, fmt.Errorf("okta: the pages of %s go round in circles", list.path)
 		}
 	}
 }
@@ -155,67 +157,6 @@ func nextLink(h http.Header) string {
 		}
 	}
 	return ""
-}
-
-// holders reads users, administrators with their roles and second factors, and
-// API tokens. The last reading of a day is kept.
-func (o *Okta) holders(ctx context.Context, _ collectors.Window, position string, commit func(collectors.Step) error) error {
-	for _, one := range []struct {
-		name, path, fact string
-		limit            string
-	}{
-		{"1-users", "api/v1/users", "members", "200"},
-		{"2-administrators", "api/v1/iam/assignees/users", "permissions", "100"},
-		{"3-tokens", "api/v1/api-tokens", "credentials", "200"},
-	} {
-		if one.name <= position {
-			continue
-		}
-		parts := collectors.NewParts(one.name+"/"+o.now.Format(time.DateOnly), position, commit)
-		var admins []string
-		err := o.pages(ctx, one.path, url.Values{"limit": {one.limit}}, one.fact, parts, func(p collectors.Payload) error {
-			if one.name != "2-administrators" {
-				return parts.Take(Map(p))
-			}
-			var list struct {
-				Value []struct {
-					ID string `json:"id"`
-				} `json:"value"`
-			}
-			if err := json.Unmarshal(p.Bytes, &list); err != nil {
-				return fmt.Errorf("okta: %s answered no list", one.path)
-			}
-			for _, u := range list.Value {
-				admins = append(admins, u.ID)
-			}
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-		for _, id := range admins {
-			if err := o.administrator(ctx, id, parts); err != nil {
-				return err
-			}
-		}
-		if err := parts.End(one.name); err != nil {
-			return err
-		}
-		position = one.name
-	}
-	return nil
-}
-
-func (o *Okta) administrator(ctx context.Context, id string, parts *collectors.Parts) error {
-	if strings.Trim(id, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_-") != "" || id == "" {
-		return fmt.Errorf("okta: %q is no id of a user", id)
-	}
-	for _, list := range []struct{ name, fact string }{{"roles", "permissions"}, {"factors", "credentials"}} {
-		if err := o.pages(ctx, "api/v1/users/"+id+"/"+list.name, nil, list.fact, parts, func(p collectors.Payload) error { return parts.Take(Map(p)) }); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // log reads the system log in stretches. The position is the instant reached.
@@ -236,11 +177,11 @@ func (o *Okta) log(ctx context.Context, w collectors.Window, position string, co
 		// Named by its whole window: a later run with another one may find less, and
 		// must not replace it.
 		parts := collectors.NewParts(from.UTC().Format(time.RFC3339Nano)+"/"+to.UTC().Format(time.RFC3339Nano), position, commit)
-		query := url.Values{
+		records := oktaList{path: "api/v1/logs", fact: "access_events", needs: oktaReader + "okta.logs.read)", query: url.Values{
 			"since": {from.UTC().Format("2006-01-02T15:04:05.000Z")}, "until": {to.UTC().Format("2006-01-02T15:04:05.000Z")},
 			"sortOrder": {"ASCENDING"}, "limit": {"1000"},
-		}
-		err := o.pages(ctx, "api/v1/logs", query, "access_events", parts, func(p collectors.Payload) error {
+		}}
+		_, err := o.pages(ctx, records, parts, func(p collectors.Payload) error {
 			return parts.TakeWindow(Map(p), "access_events", "iam")
 		})
 		if err != nil {

@@ -50,6 +50,18 @@ func newOrganisation() *organisation {
 	o.lists["users/00u2/factors"] = []row{}
 	o.lists["iam/assignees/users"] = []row{{"id": "00u1"}, {"id": "00u2"}}
 	o.lists["api-tokens"] = []row{{"id": "00T1", "name": planted, "userId": "00u1", "tokenWindow": "P30D", "created": "2026-02-01T00:00:00.000Z"}}
+	o.lists["groups"] = []row{
+		{"id": "00g1", "type": "OKTA_GROUP", "objectClass": []string{"okta:user_group"}, "profile": row{"name": "aws-admins", "description": planted}},
+		{"id": "00g2", "type": "OKTA_GROUP", "objectClass": []string{"okta:user_group"}, "profile": row{"name": "Engineering"}},
+	}
+	o.lists["groups/00g1/users"] = o.lists["users"][1:2]
+	o.lists["groups/00g2/users"] = o.lists["users"][:5]
+	o.lists["apps"] = []row{{"id": "0oa1", "label": "AWS production", "signOnMode": "SAML_2_0", "credentials": row{"signing": planted}}}
+	o.lists["apps/0oa1/users"] = []row{
+		{"id": "00u1", "scope": "USER", "status": "PROVISIONED", "credentials": row{"userName": "another-name", "password": row{"value": planted}}, "profile": row{"email": "u1@elsewhere.example", "secret": planted}, "_links": row{"app": row{"href": "https://acme.okta.com/api/v1/apps/0oa1"}}},
+		{"id": "00u3", "scope": "GROUP", "status": "ACTIVE", "credentials": row{"userName": "u3"}, "_links": row{"app": row{"href": "https://acme.okta.com/api/v1/apps/0oa1"}}},
+		{"id": "00u4", "scope": "USER", "status": "DEPROVISIONED", "credentials": row{"userName": "u4"}, "_links": row{"app": row{"href": "https://acme.okta.com/api/v1/apps/0oa1"}}},
+	}
 	for i := range 12 {
 		o.grant(fmt.Sprintf("grant-%02d", i), window.Since.Add(time.Duration(i)*40*time.Hour))
 	}
@@ -150,7 +162,7 @@ func TestOkta(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if count(events, "access.changed") != 12 || count(events, "access.observed") != 7+2+2+1 {
+	if count(events, "access.changed") != 12 || count(events, "access.observed") != 7+2+2+1+1+5+2 {
 		t.Errorf("%d changes, %d holders", count(events, "access.changed"), count(events, "access.observed"))
 	}
 	got := windows(t, events)
@@ -166,6 +178,58 @@ func TestOkta(t *testing.T) {
 	}
 	if without != 1 {
 		t.Error("an administrator without a second factor is not seen")
+	}
+}
+
+// TestOktaHoldings: groups and applications are told by name, and by the id of the
+// user, since an application may know him by another name.
+func TestOktaHoldings(t *testing.T) {
+	events, err := collect(t, okta(t, newOrganisation(), nil), window, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, e := range events {
+		var f engine.HolderFact
+		if e.Type == "access.observed" && e.Decode(&f) == nil && (f.Holder.ID == "00u1" || f.Holder.ID == "00u3") && f.Scope != "" {
+			got = append(got, fmt.Sprintf("%s %s, %s, %s %v", f.Holder.ID, f.Holder.Account, f.Permission, f.Scope, f.PrivilegedWhy))
+		}
+	}
+	slices.Sort(got)
+	want := []string{
+		"00u1 00u1, app assignment, app AWS production []",
+		"00u1 u1@acme.example, group Engineering, group 00g2 []",
+		"00u1 u1@acme.example, group aws-admins, group 00g1 [group aws-admins]",
+		"00u3 00u3, app assignment through a group, app AWS production []",
+		"00u3 u3@acme.example, group Engineering, group 00g2 []",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestOktaGone: a group that is deleted between two questions stops no other.
+func TestOktaGone(t *testing.T) {
+	o := newOrganisation()
+	o.before = func(w http.ResponseWriter, r *http.Request) bool {
+		gone := r.URL.Path == "/api/v1/groups/00g1/users"
+		if gone {
+			w.WriteHeader(http.StatusNotFound)
+		}
+		return gone
+	}
+	events, err := collect(t, okta(t, o, nil), window, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	members := 0
+	for _, e := range events {
+		if strings.HasPrefix(e.ID, "okta:member:00g2/") {
+			members++
+		}
+	}
+	if members != 5 {
+		t.Errorf("%d members of the other group, want 5", members)
 	}
 }
 
@@ -185,6 +249,11 @@ func TestOktaContract(t *testing.T) {
 		"GET /api/v1/users/00u2/roles",
 		"GET /api/v1/users/00u2/factors",
 		"GET /api/v1/api-tokens?limit=200",
+		"GET /api/v1/groups?limit=200",
+		"GET /api/v1/groups/00g1/users?limit=200",
+		"GET /api/v1/groups/00g2/users?limit=200",
+		"GET /api/v1/apps?limit=200",
+		"GET /api/v1/apps/0oa1/users?limit=200",
 		"GET /api/v1/logs?limit=1000&since=2026-08-20T00%3A00%3A00.000Z&sortOrder=ASCENDING&until=2026-08-27T00%3A00%3A00.000Z",
 		"GET /api/v1/logs?limit=1000&since=2026-08-27T00%3A00%3A00.000Z&sortOrder=ASCENDING&until=2026-09-03T00%3A00%3A00.000Z",
 		"GET /api/v1/logs?limit=1000&since=2026-09-03T00%3A00%3A00.000Z&sortOrder=ASCENDING&until=2026-09-10T00%3A00%3A00.000Z",
@@ -246,6 +315,11 @@ func TestOktaRefusals(t *testing.T) {
 		"/api/v1/logs":                {403, []string{"access_events"}, "Read-only"},
 		"/api/v1/api-tokens":          {403, []string{"credentials"}, "API tokens"},
 		"/api/v1/iam/assignees/users": {404, []string{"permissions"}, "okta.iam.read"},
+		"/api/v1/groups":              {403, []string{"permissions"}, "okta.groups.read"},
+		"/api/v1/groups/00g1/users":   {403, []string{"permissions"}, "okta.groups.read"},
+		"/api/v1/apps":                {403, []string{"permissions"}, "okta.apps.read"},
+		"/api/v1/apps/0oa1/users":     {404, []string{"permissions"}, "okta.apps.read"},
+		"/api/v1/users/00u1/roles":    {403, []string{"permissions"}, "okta.roles.read"},
 		"/api/v1/users":               {401, nil, "not accepted"},
 	} {
 		t.Run(path, func(t *testing.T) {
