@@ -3,10 +3,8 @@ package iam
 import (
 	"bytes"
 	"encoding/base64"
-	"encoding/csv"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/changevouch/changevouch/engine"
@@ -32,47 +30,17 @@ func (b *builder) awsReportAnswer(doc node) {
 // awsCredentialReport maps a credential report: one row a user and one for root.
 // Columns were added over the years: they are read by name.
 func (b *builder) awsCredentialReport(report []byte) {
-	rows := csv.NewReader(bytes.NewReader(report))
-	rows.FieldsPerRecord = -1
-	header, err := rows.Read()
-	if err != nil {
-		b.fault("line 1", fmt.Errorf("no header: %w", err))
-		return
-	}
-	before := b.broken
-	for {
-		row, err := rows.Read()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil { // a row that cannot be read has no fields to ask for their place
-			b.fault("rows", err)
-			break
-		}
-		line, _ := rows.FieldPos(0)
-		b.where = fmt.Sprintf("line %d", line)
-		if len(row) != len(header) {
-			b.fault(b.where, fmt.Errorf("%d columns instead of %d", len(row), len(header)))
-			continue
-		}
-		cells := make(map[string]any, len(row))
-		for i, name := range header {
-			cells[name] = row[i]
-		}
-		b.awsReportRow(node{cells})
-	}
-	if broken := b.broken - before; broken > 0 {
-		b.unread("credentials", "", fmt.Sprintf("%d rows could not be read", broken))
+	if lost := b.table(report, b.awsReportRow); lost > 0 {
+		b.unread("credentials", "", fmt.Sprintf("%d rows could not be read", lost))
 		return
 	}
 	b.covered("credentials", "")
 }
 
-func (b *builder) awsReportRow(r node) {
+func (b *builder) awsReportRow(r node) error {
 	name, arn := r.str("user"), r.str("arn")
 	if name == "" || arn == "" {
-		b.fault(b.where, errors.New("no user: user or arn is absent"))
-		return
+		return errors.New("no user: user or arn is absent")
 	}
 	f := engine.HolderFact{
 		System: "aws", Holder: engine.Account{System: "aws", Account: name}, Scope: arnScope(arn),
@@ -103,6 +71,7 @@ func (b *builder) awsReportRow(r node) {
 		}
 	}
 	b.holds("credential", arn, f)
+	return nil
 }
 
 // arnScope is the account number of an ARN.

@@ -112,6 +112,8 @@ func (b *builder) document(doc node) {
 		b.googleUsers(doc)
 	case doc.get("records").isList():
 		b.records("/records", "audit_log", doc.list("records"), b.entraAudit)
+	case doc.get("value").isList() && len(doc.list("value")) > 0 && isEntraDecision(doc.list("value")[0]):
+		b.entraReview(doc, doc.list("value"))
 	case strings.Contains(doc.key("@odata.context").str(""), "directoryAudits"), doc.get("value").isList() && len(doc.list("value")) > 0 && doc.list("value")[0].has("activityDateTime"):
 		b.records("/value", "audit_log", doc.list("value"), b.entraAudit)
 	case doc.str("eventType") == "com.okta.event_hook":
@@ -175,6 +177,8 @@ func (b *builder) answer(items []node) {
 		b.records("", "audit_log", items, b.oktaEvent)
 	case first.has("action"):
 		b.records("", "audit_log", items, b.githubAudit)
+	case isEntraDecision(first):
+		b.entraReview(node{}, items)
 	case first.has("profile.login"):
 		b.oktaUsers(items)
 	case first.has("profile.name") && first.has("objectClass"):

@@ -2,10 +2,8 @@ package iam
 
 import (
 	"bytes"
-	"encoding/csv"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -35,37 +33,12 @@ var decisions = []string{"keep", "change", "remove"}
 // record for each review and system comes out. It is completed with its last
 // decision, and not at all while a row waits for one: no answer is no keep.
 func (b *builder) accessReview(body []byte) {
-	rows := csv.NewReader(bytes.NewReader(body))
-	rows.FieldsPerRecord = -1
-	header, err := rows.Read()
-	if err != nil {
-		b.fault("line 1", fmt.Errorf("no header: %w", err))
-		return
-	}
 	reviews := map[string]*review{}
-	for {
-		row, err := rows.Read()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil { // a row that cannot be read has no fields to ask for their place
-			b.fault("rows", err)
-			break
-		}
-		line, _ := rows.FieldPos(0)
-		b.where = fmt.Sprintf("line %d", line)
-		if len(row) != len(header) {
-			b.fault(b.where, fmt.Errorf("%d columns instead of %d", len(row), len(header)))
-			continue
-		}
-		cells := make(map[string]any, len(row))
-		for i, name := range header {
-			cells[name] = strings.ToValidUTF8(row[i], "\uFFFD")
-		}
-		if err := reviewed(reviews, node{cells}); err != nil {
-			b.fault(b.where, err)
-		}
-	}
+	b.table(body, func(row node) error { return reviewed(reviews, row) })
+	b.addReviews(reviews)
+}
+
+func (b *builder) addReviews(reviews map[string]*review) {
 	for _, key := range slices.Sorted(maps.Keys(reviews)) {
 		b.addReview(reviews[key])
 	}
@@ -90,16 +63,20 @@ func reviewed(reviews map[string]*review, r node) error {
 		v = &review{id: id, name: r.str("review_name"), system: system, asOf: *asOf}
 		reviews[key] = v
 	}
-	decision, at := strings.ToLower(r.str("decision")), r.when("decision_at")
+	v.take(account, r.str("reviewer_email"), strings.ToLower(r.str("decision")), r.when("decision_at"))
+	return nil
+}
+
+// take adds what was decided of one account, or that nothing was.
+func (v *review) take(account, reviewer, decision string, at *time.Time) {
 	if !slices.Contains(decisions, decision) || at == nil {
 		v.open++
-		return nil
+		return
 	}
 	if at.After(v.last) {
 		v.last = *at
 	}
-	v.entries = append(v.entries, "| "+strings.Join([]string{cell(account), cell(r.str("reviewer_email")), decision}, " | ")+" |")
-	return nil
+	v.entries = append(v.entries, "| "+strings.Join([]string{cell(account), cell(reviewer), decision}, " | ")+" |")
 }
 
 // day reads a date without a time.
