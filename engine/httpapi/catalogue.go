@@ -36,7 +36,7 @@ type controlList struct {
 
 func (s *server) listControls(context.Context, *struct{}) (*controlList, error) {
 	out := &controlList{}
-	out.Body.Controls = append([]Control{}, s.Rules().Controls...)
+	out.Body.Controls = append([]Control{}, s.Rules().Controls()...)
 	return out, nil
 }
 

@@ -104,12 +104,12 @@ func (l Limits) filled() Limits {
 // Rules is what judges at one moment. Its parts belong together.
 type Rules struct {
 	Policy   engine.Policy
-	Recorder Recorder  // records decisions of this policy, as those of its judge
-	Data     Data      // answers /v1/data; nil does not
-	Controls []Control // the catalogue, by id
-	Revision string    // the digest of the bundle
-	Name     string    // of the policy
-	Engine   string    // version of OPA
+	Recorder Recorder         // records decisions of this policy, as those of its judge
+	Data     Data             // answers /v1/data; nil does not
+	Controls func() []Control // the catalogue, by id
+	Revision string           // the digest of the bundle
+	Name     string           // of the policy
+	Engine   string           // version of OPA
 }
 
 // Recorder records decisions with their dossiers: all or none, durable when it

@@ -15,7 +15,7 @@ import (
 func apiRules(judge engine.Policy, newest *policy.Policy, recorder httpapi.Recorder) httpapi.Rules {
 	ref := newest.Ref()
 	return httpapi.Rules{
-		Policy: judge, Recorder: recorder, Data: apiData{newest}, Controls: apiControls(newest),
+		Policy: judge, Recorder: recorder, Data: apiData{newest}, Controls: func() []httpapi.Control { return apiControls(newest) },
 		Name: ref.Name, Revision: ref.BundleDigest, Engine: ref.Engine.OPAVersion,
 	}
 }

@@ -64,6 +64,7 @@ Exit codes: 0 compliant · 1 error, nothing was decided · 2 non-compliant ·
 		newSubjectsCommand(sys),
 		newDeadlinesCommand(sys),
 		newLedgerCommand(sys),
+		newTokenCommand(sys),
 		newReleaseCommand(sys),
 		newWaiverCommand(sys),
 		newAttestationCommand(sys),
