@@ -289,6 +289,7 @@ func Restore(ctx context.Context, address string, r io.Reader, how Verification)
 	}
 	report, err := s.restore(ctx, r, how)
 	if err = errors.Join(err, s.Close()); err != nil {
+		err = errors.Join(err, s.unmake())
 		return report, fmt.Errorf("restore into %s: %w", s.place, s.explained(err))
 	}
 	return report, nil

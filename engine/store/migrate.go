@@ -85,7 +85,7 @@ func (s *Store) current(ctx context.Context) error {
 	case have.Int64 > want:
 		return newer(have.Int64, want)
 	case have.Int64 < want:
-		return fmt.Errorf("its schema is version %d, this program wants %d: open it once with its signing key, to bring it up to date", have.Int64, want)
+		return fmt.Errorf("%w: its schema is version %d, this one wants %d: open it once with its signing key, to bring it up to date", ErrOlderSchema, have.Int64, want)
 	}
 	return nil
 }

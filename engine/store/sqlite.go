@@ -27,7 +27,7 @@ func (s *Store) openSQLite(path string) error {
 	}
 	s.dialect = sqliteDialect{path}
 	if s.writes() {
-		if err := createPrivate(path); err != nil {
+		if s.made, err = createPrivate(path); err != nil {
 			return err
 		}
 		s.db, err = sql.Open("sqlite", sqliteDSN(path, "_txlock=immediate", "_pragma=journal_mode(WAL)", "_pragma=synchronous(FULL)"))
@@ -53,18 +53,33 @@ func sqliteDSN(path string, params ...string) string {
 
 // createPrivate makes an empty file that only its owner can read, if there is
 // none; SQLite gives its other files the same mode.
-func createPrivate(path string) error {
+func createPrivate(path string) (made bool, err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return err
+		return false, err
 	}
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if errors.Is(err, fs.ErrExist) {
-		return nil
+		return false, nil
 	}
 	if err != nil {
-		return err
+		return false, err
 	}
-	return f.Close()
+	return true, f.Close()
+}
+
+// unmake removes a file that openSQLite made, once it is closed. Of other databases
+// there is nothing to remove.
+func (s *Store) unmake() error {
+	if !s.made {
+		return nil
+	}
+	var errs []error
+	for _, end := range []string{"", "-wal", "-shm"} {
+		if err := os.Remove(s.place + end); !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
 }
 
 func (sqliteDialect) again(err error) bool {

@@ -29,6 +29,9 @@ import (
 var (
 	// ErrNewerSchema: a newer program wrote the database.
 	ErrNewerSchema = errors.New("the database was written by a newer program")
+	// ErrOlderSchema: an older program wrote the database, and without its key it
+	// cannot be brought up to date.
+	ErrOlderSchema = errors.New("the database was written by an older program")
 	// ErrKey: the journal is signed by another key, or there is none to sign with.
 	ErrKey = errors.New("wrong signing key")
 )
@@ -55,6 +58,7 @@ type Store struct {
 	clock    func() time.Time
 	patience time.Duration
 	restores bool // may be written without a key
+	made     bool // the file was not there before
 }
 
 // writes says whether there are connections to write with.

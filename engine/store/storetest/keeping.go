@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -240,8 +241,13 @@ func testBackup(t *testing.T, d, other Database, j sound) {
 	}
 	t.Run("cut off", func(t *testing.T) {
 		for _, n := range []int{0, archive.Len() / 2, archive.Len() - 1} {
-			if _, err := store.Restore(ctx, Files{}.Fresh(t), io.LimitReader(bytes.NewReader(archive.Bytes()), int64(n)), how); err == nil {
+			address := Files{}.Fresh(t)
+			if _, err := store.Restore(ctx, address, io.LimitReader(bytes.NewReader(archive.Bytes()), int64(n)), how); err == nil {
 				t.Errorf("restored %d of %d bytes", n, archive.Len())
+			}
+			path := strings.TrimPrefix(address, "sqlite:")
+			if left, err := filepath.Glob(path + "*"); err != nil || len(left) > 0 {
+				t.Errorf("left behind: %v, %v", left, err)
 			}
 		}
 	})

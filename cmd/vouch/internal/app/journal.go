@@ -53,8 +53,11 @@ func (c JournalConfig) Read(ctx context.Context) (*store.Store, error) {
 		return nil, err
 	}
 	s, err := store.Open(ctx, address, store.Options{})
-	if errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("%w\nThe first vouch decide makes it; --store names another", err)
+	case errors.Is(err, store.ErrOlderSchema):
+		return nil, fmt.Errorf("%w\nvouch ledger checkpoint, given the key, does that", err)
 	}
 	return s, err
 }
@@ -160,10 +163,10 @@ func (s spool) Commit(ctx context.Context, name string, b collectors.Batch) erro
 // Change opens a journal that exists already, to record in it.
 func (c JournalConfig) Change(ctx context.Context) (*store.Store, error) {
 	s, err := c.Read(ctx)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		err = s.Close()
 	}
-	if err := s.Close(); err != nil {
+	if err != nil && !errors.Is(err, store.ErrOlderSchema) {
 		return nil, err
 	}
 	return c.Write(ctx)

@@ -39,10 +39,37 @@ type Replayed struct {
 	Err      error    // why it could not be made again; engine.ErrRemoved after retention
 }
 
-// judges are the policies that were loaded so far, by the ref of their entry.
+// judges are the few policies that were used last, the newest first: a journal may
+// have had hundreds, and each is many megabytes when it is loaded.
 type judges struct {
 	lock   sync.Mutex
-	loaded map[string]engine.Policy
+	loaded []loadedJudge
+}
+
+type loadedJudge struct {
+	ref    string // of its entry
+	policy engine.Policy
+}
+
+// mostJudges is how many stay loaded.
+const mostJudges = 4
+
+// take returns a judge that is loaded, and makes it the newest.
+func (j *judges) take(ref string) engine.Policy {
+	i := slices.IndexFunc(j.loaded, func(one loadedJudge) bool { return one.ref == ref })
+	if i < 0 {
+		return nil
+	}
+	one := j.loaded[i]
+	j.loaded = slices.Insert(slices.Delete(j.loaded, i, i+1), 0, one)
+	return one.policy
+}
+
+func (j *judges) keep(ref string, p engine.Policy) {
+	if len(j.loaded) == mostJudges {
+		j.loaded = slices.Delete(j.loaded, mostJudges-1, mostJudges)
+	}
+	j.loaded = slices.Insert(j.loaded, 0, loadedJudge{ref, p})
 }
 
 // One replays a decision. The error says that there is no such decision, or that it
@@ -124,11 +151,11 @@ func (r *Replay) compare(ctx context.Context, record engine.DecisionRecord, out 
 	return err
 }
 
-// judge loads what judged a decision, once.
+// judge loads what judged a decision, unless it was used lately.
 func (r *Replay) judge(ctx context.Context, ref string) (engine.Policy, error) {
 	r.judges.lock.Lock()
 	defer r.judges.lock.Unlock()
-	if p := r.judges.loaded[ref]; p != nil {
+	if p := r.judges.take(ref); p != nil {
 		return p, nil
 	}
 	kept, err := r.Store.JudgeOf(ctx, ref)
@@ -139,10 +166,7 @@ func (r *Replay) judge(ctx context.Context, ref string) (engine.Policy, error) {
 	if err != nil {
 		return nil, err
 	}
-	if r.judges.loaded == nil {
-		r.judges.loaded = map[string]engine.Policy{}
-	}
-	r.judges.loaded[ref] = p
+	r.judges.keep(ref, p)
 	return p, nil
 }
 

@@ -34,8 +34,9 @@ func newRetentionApplyCommand(sys System) *cobra.Command {
 		Long: `Remove the bodies of events and of decisions with their dossiers that were recorded
 longer ago than the setting retention_days of the policy, never younger ones. Their
 hashes stay, so that the log stays provable, and what was removed is an entry of the
-ledger. Policies, releases, waivers and attestations are always kept, and so is the
-newest decision on a subject while a deadline is ahead. Look with --dry-run first.`,
+ledger. Webhook deliveries that were processed so long ago go with them. Policies,
+releases, waivers, attestations and actions are always kept, and so is the newest
+decision on a subject while a deadline is ahead. Look with --dry-run first.`,
 		Example: `  vouch retention apply --dry-run
   vouch retention apply --before 2023-01-01T00:00:00Z`,
 		Args: noArguments,
@@ -97,6 +98,9 @@ func (v removalView) write(sys System, w io.Writer, format string) error {
 	var b paragraphs
 	b.add(0, fmt.Sprintf("%d events, %d decisions and %d dossiers recorded before %s %s (%d bytes)",
 		v.Events, v.Decisions, v.Dossiers, v.Before.Format(time.RFC3339), verb, v.Bytes))
+	if v.Deliveries > 0 {
+		b.add(0, fmt.Sprintf("%d webhook deliveries processed before then %s", v.Deliveries, verb))
+	}
 	if v.Kept > 0 {
 		b.add(0, fmt.Sprintf("%d decisions as old are kept: their deadline is ahead", v.Kept))
 	}
