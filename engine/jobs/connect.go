@@ -31,12 +31,46 @@ func (q *Queue) connect(ctx context.Context, address string, config *river.Confi
 		config.FetchPollInterval = 250 * time.Millisecond
 		return attach(ctx, q, riversqlite.New(db), config, func() { _ = db.Close() })
 	}
-	pool, err := pgxpool.New(ctx, address)
+	// An error may quote the address with its password.
+	settings, err := pgxpool.ParseConfig(address)
 	if err != nil {
-		// The error may quote the address with its password.
 		return errors.New("the address of the database cannot be read: it reads sqlite:PATH or postgres://USER@HOST/DATABASE")
 	}
+	settings.MaxConns = max(settings.MaxConns, connections)
+	pool, err := pgxpool.NewWithConfig(ctx, settings)
+	if err != nil {
+		return err
+	}
+	q.lock = func(ctx context.Context, task string) (func(), error) { return lockTask(ctx, pool, task) }
 	return attach(ctx, q, riverpgxv5.New(pool), config, pool.Close)
+}
+
+// connections to PostgreSQL at least: River listens on one, and each task that runs
+// alone keeps one.
+const connections = 10
+
+// lockTask takes a lock of the database, which ends with its connection.
+func lockTask(ctx context.Context, pool *pgxpool.Pool, task string) (func(), error) {
+	connection, err := pool.Acquire(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var mine bool
+	if err := connection.QueryRow(ctx, "SELECT pg_try_advisory_lock(hashtextextended($1, 0))", "changevouch/"+task).Scan(&mine); err != nil || !mine {
+		connection.Release()
+		if err == nil {
+			err = errHeld
+		}
+		return nil, err
+	}
+	return func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		if _, err := connection.Exec(ctx, "SELECT pg_advisory_unlock(hashtextextended($1, 0))", "changevouch/"+task); err != nil {
+			_ = connection.Conn().Close(ctx) // what is left of it must not keep the lock
+		}
+		connection.Release()
+	}, nil
 }
 
 // openSQLite takes one connection: writers of this process wait for each other, and

@@ -12,7 +12,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"sync"
 	"time"
 
@@ -27,7 +26,8 @@ type Task struct {
 	Do   func(ctx context.Context, job Job) error
 	// Queue is shared by tasks that take turns: see Config.Queues.
 	Queue string
-	// Alone: of this task one job runs at a time, in all processes together.
+	// Alone: of this task one job runs at a time, in all processes on one PostgreSQL
+	// together, or in this one on SQLite.
 	Alone bool
 	// Settle is how long a job waits before it begins, for more of the same to come.
 	Settle time.Duration
@@ -71,6 +71,8 @@ type Queue struct {
 	watch   time.Duration
 	log     *slog.Logger
 	running sync.Map // ids of jobs that run here
+	alone   sync.Map // names of tasks that run alone, here
+	lock    func(ctx context.Context, task string) (release func(), err error)
 	stop    context.CancelFunc
 	group   sync.WaitGroup
 }
@@ -240,13 +242,4 @@ func (q *Queue) rescue(ctx context.Context) error {
 	}
 	_, err = q.exec.JobRescueMany(ctx, &take)
 	return err
-}
-
-// solitary reports whether no older job of a task runs anywhere.
-func (q *Queue) solitary(ctx context.Context, job *rivertype.JobRow) (bool, error) {
-	list, err := q.client.JobList(ctx, river.NewJobListParams().Kinds(job.Kind).States(rivertype.JobStateRunning).First(10))
-	if err != nil {
-		return false, err
-	}
-	return !slices.ContainsFunc(list.Jobs, func(other *rivertype.JobRow) bool { return other.ID < job.ID }), nil
 }

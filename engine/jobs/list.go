@@ -133,3 +133,13 @@ func (q *Queue) Count(ctx context.Context) (map[string]int, error) {
 	}
 	return out, nil
 }
+
+// Oldest is when the job that has waited longest could have begun; zero when none waits.
+func (q *Queue) Oldest(ctx context.Context) (time.Time, error) {
+	list, err := q.client.JobList(ctx, river.NewJobListParams().States(rivertype.JobStateAvailable).
+		OrderBy(river.JobListOrderByScheduledAt, river.SortOrderAsc).First(1))
+	if err != nil || len(list.Jobs) == 0 {
+		return time.Time{}, err
+	}
+	return list.Jobs[0].ScheduledAt.UTC(), nil
+}

@@ -100,13 +100,14 @@ func (w *worker) Work(ctx context.Context, job *river.Job[args]) error {
 		}
 	}
 	if w.task.Alone {
-		alone, err := w.queue.solitary(ctx, job.JobRow)
+		release, err := w.queue.hold(ctx, w.task.Name)
+		if errors.Is(err, errHeld) {
+			return river.JobSnooze(time.Second)
+		}
 		if err != nil {
 			return err
 		}
-		if !alone {
-			return river.JobSnooze(time.Second)
-		}
+		defer release()
 	}
 	began := time.Now()
 	err := w.task.Do(ctx, jobOf(job.JobRow))
@@ -126,6 +127,26 @@ func (w *worker) Work(ctx context.Context, job *river.Job[args]) error {
 	return err
 }
 
+// errHeld: another job of the task runs.
+var errHeld = errors.New("another one runs")
+
+// hold has a task run alone until it is released. A process that dies lets go.
+func (q *Queue) hold(ctx context.Context, task string) (release func(), err error) {
+	if _, held := q.alone.LoadOrStore(task, nil); held {
+		return nil, errHeld
+	}
+	let := func() { q.alone.Delete(task) }
+	if q.lock == nil {
+		return let, nil
+	}
+	everywhere, err := q.lock(ctx, task)
+	if err != nil {
+		let()
+		return nil, err
+	}
+	return func() { everywhere(); let() }, nil
+}
+
 // Final makes an error the last of its job: it is not tried again by itself.
 func Final(err error) error { return finalError{err} }
 
@@ -133,9 +154,12 @@ type finalError struct{ error }
 
 func (e finalError) Unwrap() error { return e.error }
 
+// Died is the Error of a job whose last attempt ended with its process.
+const Died = "the process that ran it died"
+
 // faultOf is what a job that was taken over shows of the attempt before.
 func faultOf(job *rivertype.JobRow, at time.Time) ([]byte, error) {
-	b, err := json.Marshal(rivertype.AttemptError{At: at, Attempt: job.Attempt, Error: "the process that ran it died"})
+	b, err := json.Marshal(rivertype.AttemptError{At: at, Attempt: job.Attempt, Error: Died})
 	if err != nil {
 		return nil, fmt.Errorf("job %d: %w", job.ID, err)
 	}

@@ -71,15 +71,7 @@ func ReadSources(ctx context.Context, docs *Documents, fault func(string)) ([]Co
 	case len(r.records) == 0:
 		return nil, fmt.Errorf("none of the %d events says what was read: collectors record it as coverage.recorded", r.events)
 	}
-	var out []Coverage
-	for _, of := range r.records {
-		out = append(out, of.coverage())
-	}
-	slices.SortFunc(out, func(a, b Coverage) int {
-		return cmp.Or(strings.Compare(a.Source, b.Source), strings.Compare(a.System, b.System),
-			strings.Compare(a.Repository, b.Repository), strings.Compare(a.Service, b.Service))
-	})
-	return out, nil
+	return r.coverage(), nil
 }
 
 // reckoning sorts coverage by what it is of.
@@ -87,6 +79,19 @@ type reckoning struct {
 	records map[string]*sourceBook
 	events  int
 	seen    map[string]bool // ids
+}
+
+// coverage is what was found, sorted.
+func (r *reckoning) coverage() []Coverage {
+	out := []Coverage{}
+	for _, of := range r.records {
+		out = append(out, of.coverage())
+	}
+	slices.SortFunc(out, func(a, b Coverage) int {
+		return cmp.Or(strings.Compare(a.Source, b.Source), strings.Compare(a.System, b.System),
+			strings.Compare(a.Repository, b.Repository), strings.Compare(a.Service, b.Service))
+	})
+	return out
 }
 
 // sourceBook is what is on record of one source.
