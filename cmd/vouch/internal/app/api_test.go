@@ -73,10 +73,11 @@ func newAPIServer(t *testing.T, set func(*httpapi.Config)) *apiServer {
 		AddEvents: func(ctx context.Context, events []engine.Event) (int, error) {
 			return a.store.AddEvents(ctx, events, nil)
 		},
-		AddWaiver: a.store.AddWaiver, AddAttestation: a.store.AddAttestation,
-		Replay:  apiReplay(a.store, "test"),
-		Sources: func(context.Context) (any, error) { return []Coverage{{Source: "github", Status: "complete"}}, nil },
-		Log:     slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})),
+		AddWaiver:      func(ctx context.Context, w engine.Waiver) error { return a.store.AddWaiver(ctx, w, "") },
+		AddAttestation: func(ctx context.Context, w engine.Attestation) error { return a.store.AddAttestation(ctx, w, "") },
+		Replay:         apiReplay(a.store, "test"),
+		Sources:        func(context.Context) (any, error) { return []Coverage{{Source: "github", Status: "complete"}}, nil },
+		Log:            slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})),
 	}
 	if set != nil {
 		set(&a.config)
