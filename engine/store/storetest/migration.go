@@ -21,7 +21,7 @@ import (
 	"github.com/changevouch/changevouch/engine/store"
 )
 
-var update = flag.Bool("update", false, "write the journal of the newest schema in testdata again")
+var update = flag.Bool("update-journal", false, "write the journal of the newest schema in testdata again")
 
 // chance is no chance at all, so that the key of stored journals is known.
 type chance struct{}
