@@ -49,25 +49,25 @@ func (s *server) evaluateBatch(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	control := http.NewResponseController(w)
-	_ = control.EnableFullDuplex() // HTTP/2 has it always
 	body, err := unpacked(r, r.Body)
 	if err != nil {
 		s.unreadable(w, r, err)
 		return
 	}
+	_ = control.EnableFullDuplex() // HTTP/2 has it always
 	ctx, cancel := context.WithCancel(r.Context())
 	in := &intake{control: control, patience: s.Limits.BodyTimeout, most: s.Limits.BodyBytes, reader: bufio.NewReaderSize(body, 64<<10), lines: make(chan line, batchStep)}
 	var reading sync.WaitGroup
 	reading.Go(func() { in.read(ctx) })
-	answered, ended := false, false
+	answered := false
 	defer func() {
-		in.stop(cancel, ended)
+		in.stop(cancel)
 		reading.Wait()
+		in.leave(r.Body)
 	}()
 	for {
 		group := gather(in.lines)
 		if len(group) == 0 {
-			ended = true
 			break
 		}
 		err := s.judgeGroup(ctx, group, record)
@@ -147,18 +147,30 @@ func (in *intake) wait(ctx context.Context) bool {
 	return true
 }
 
-// stop ends the reading. After a stream that was read to its end the connection is as
-// it was.
-func (in *intake) stop(cancel func(), ended bool) {
+// stop ends the reading, also of a line that does not come.
+func (in *intake) stop(cancel func()) {
 	in.lock.Lock()
 	defer in.lock.Unlock()
 	cancel()
-	if ended {
-		_ = in.control.SetReadDeadline(time.Time{})
-		_ = in.control.SetWriteDeadline(time.Time{})
-		return
+	_ = in.control.SetReadDeadline(time.Now()) // where there is a connection
+}
+
+// What may be left of a stream that was given up, so that its sender reads the answer
+// rather than a reset connection.
+const (
+	mostLeft  = 1 << 20
+	leaveTime = time.Second
+)
+
+// leave leaves the connection as it was, for the next request. Where the stream goes
+// on it is cut: net/http must not find the rest of a body that was read beside it.
+func (in *intake) leave(body io.Reader) {
+	_ = in.control.SetReadDeadline(time.Now().Add(leaveTime))
+	if _, err := io.CopyN(io.Discard, body, mostLeft); !errors.Is(err, io.EOF) {
+		panic(http.ErrAbortHandler)
 	}
-	_ = in.control.SetReadDeadline(time.Now()) // wakes a read that waits
+	_ = in.control.SetReadDeadline(time.Time{})
+	_ = in.control.SetWriteDeadline(time.Time{})
 }
 
 func (in *intake) line() ([]byte, error) {

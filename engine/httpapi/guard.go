@@ -61,13 +61,18 @@ func (s *server) guarded() http.Handler {
 			c.id = newRequestID()
 		}
 		w := newAnswer(plain, r)
+		if r.ContentLength != 0 { // also that of a request that is refused unread
+			_ = http.NewResponseController(w).SetReadDeadline(began.Add(s.Limits.BodyTimeout)) // where there is a connection
+		}
 		secure(w.Header(), r, c.id)
 		r = r.WithContext(context.WithValue(r.Context(), callKey{}, c))
 		defer func() {
-			if fault := recover(); fault != nil {
-				if fault == http.ErrAbortHandler { //nolint:errorlint // net/http's own signal, never wrapped
-					panic(fault)
-				}
+			fault := recover()
+			if fault == http.ErrAbortHandler { //nolint:errorlint // net/http's own signal, never wrapped
+				s.finish(r, c, w.status, time.Since(began))
+				panic(fault)
+			}
+			if fault != nil {
 				s.Log.ErrorContext(r.Context(), "request failed", "request_id", c.id, "panic", fmt.Sprint(fault), "stack", string(debug.Stack()))
 				if !w.begun() {
 					fail(w, problemOf(http.StatusInternalServerError, "the log has the reason, under this request id"))
@@ -196,9 +201,6 @@ func (s *server) readBody(w *answer, r *http.Request, c *call) error {
 	if r.Method != http.MethodPost {
 		return nil
 	}
-	if err := http.NewResponseController(w).SetReadDeadline(time.Now().Add(s.Limits.BodyTimeout)); err != nil && !errors.Is(err, http.ErrNotSupported) {
-		return err
-	}
 	body, err := unpacked(r, http.MaxBytesReader(w, r.Body, s.Limits.BodyBytes))
 	if err != nil {
 		return err
@@ -212,6 +214,7 @@ func (s *server) readBody(w *answer, r *http.Request, c *call) error {
 	}
 	c.body = text
 	r.Body = io.NopCloser(bytes.NewReader(nil))
+	_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // else it would end the evaluation, too
 	return nil
 }
 

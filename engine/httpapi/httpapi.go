@@ -267,6 +267,14 @@ func operation(id, method, path, summary string) huma.Operation {
 // plain adds a route that reads and writes for itself, and its description.
 func (s *server) plain(op huma.Operation, handle http.HandlerFunc) {
 	s.mux.HandleFunc(op.Method+" "+op.Path, handle)
+	s.describe(op)
+}
+
+// describe adds a description whose errors are problem documents.
+func (s *server) describe(op huma.Operation) {
+	op.Responses["default"] = &huma.Response{Description: "Error", Content: map[string]*huma.MediaType{
+		"application/problem+json": {Schema: &huma.Schema{Ref: "#/components/schemas/ErrorModel"}},
+	}}
 	s.api.OpenAPI().AddOperation(&op)
 }
 

@@ -25,7 +25,7 @@ func (s *server) ledger() {
 	}
 	op.Responses = answers("tile", "application/octet-stream", "hashes of 32 bytes, one after another")
 	s.mux.HandleFunc("GET /v1/ledger/tile/{level}/{n...}", s.tile)
-	s.api.OpenAPI().AddOperation(&op)
+	s.describe(op)
 }
 
 func (s *server) checkpoint(ctx context.Context, _ *struct{}) (*exact, error) {

@@ -34,12 +34,12 @@ func (s *server) deliver(w http.ResponseWriter, r *http.Request, source string) 
 		fail(w, problemOf(http.StatusNotFound, "no webhook of "+source+" is set up here"))
 		return
 	}
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(s.Limits.BodyTimeout)) // where there is a connection
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, s.Limits.DeliveryBytes))
 	if err != nil {
 		s.unreadable(w, r, err)
 		return
 	}
+	_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // where there is a connection
 	at := s.Clock().UTC()
 	d, err := verify(r.Header, body, at)
 	if err != nil {
