@@ -141,6 +141,17 @@ func (g GateReport) Markdown(limit int) string {
 	return b.String()
 }
 
+// JobSummary is Markdown below a heading, as a step of a workflow adds it to the summary
+// of its run.
+func (g GateReport) JobSummary(verdict, note string, limit int) string {
+	head := fmt.Sprintf("## Changevouch: %s, %s\n\n", markdownText(g.About), markdownText(verdict))
+	foot := "\n"
+	if note != "" {
+		foot = "\n" + markdownText(note) + "\n\n"
+	}
+	return head + g.Markdown(limit-len(head)-len(foot)) + foot
+}
+
 func (g GateReport) row(d engine.Decision, f engine.Finding) string {
 	message := f.Message
 	if len(g.Decisions) > 1 {

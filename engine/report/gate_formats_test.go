@@ -3,6 +3,7 @@ package report
 import (
 	"encoding/json"
 	"encoding/xml"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -110,5 +111,16 @@ func TestWorkflowKeepsToWhatGitHubShows(t *testing.T) {
 	text := render(t, "github", Options{}, []Judgement{{Decision: decision("a", engine.OutcomeNonCompliant, findings...)}})
 	if n := strings.Count(text, "::error "); n != 10 || !strings.Contains(text, "::21 more of this kind") || strings.Count(text, "\n  error: ") != 21 {
 		t.Errorf("%d errors:\n%s", n, text)
+	}
+}
+
+// A gate that stops nothing does not cry.
+func TestWorkflowModes(t *testing.T) {
+	all := samples()[1:2]
+	for mode, want := range map[string]string{ModeObserve: "0 0 2", ModeWarn: "0 2 0", ModeEnforce: "1 1 0", "": "1 1 0"} {
+		text := render(t, "github", Options{Mode: mode}, all)
+		if got := fmt.Sprint(strings.Count(text, "::error "), strings.Count(text, "::warning "), strings.Count(text, "::notice ")); got != want {
+			t.Errorf("%s: %s errors, warnings, notices, want %s", mode, got, want)
+		}
 	}
 }

@@ -15,6 +15,7 @@ import (
 // one that is pending or waived. Lines that are no commands tell what is counted.
 type workflow struct {
 	w    io.Writer
+	mode string
 	told map[string]int // annotations by level
 }
 
@@ -29,7 +30,7 @@ func (g *workflow) Add(j Judgement) error {
 		if !open(f) {
 			continue
 		}
-		level := annotationLevel(f.Status)
+		level := g.level(annotationLevel(f.Status))
 		title := strings.TrimSpace(Printable(d.Subject.ID) + ": " + Printable(f.Control) + " " + Printable(f.Title))
 		message := label(f.Status) + ": " + Printable(f.Message)
 		if f.Remediation != "" && f.Status != engine.StatusWaived {
@@ -52,6 +53,17 @@ func (g *workflow) Add(j Judgement) error {
 	return write(g.w, b.Bytes())
 }
 
+// level is the one at which a gate that stops nothing says it.
+func (g *workflow) level(level string) string {
+	switch {
+	case g.mode == ModeObserve:
+		return "notice"
+	case g.mode == ModeWarn && level == "error":
+		return "warning"
+	}
+	return level
+}
+
 func annotationLevel(status string) string {
 	switch status {
 	case engine.StatusFail:
@@ -71,7 +83,7 @@ func (g *workflow) End(s Summary) error {
 		}
 	}
 	if s.Undecided > 0 {
-		fmt.Fprintf(&b, "::error title=Changevouch::%s\n", commandData(plural(s.Undecided, "dossier")+" could not be decided"))
+		fmt.Fprintf(&b, "::%s title=Changevouch::%s\n", g.level("error"), commandData(plural(s.Undecided, "dossier")+" could not be decided"))
 	}
 	fmt.Fprintf(&b, "%s\n", Printable(s.String()))
 	return write(g.w, b.Bytes())

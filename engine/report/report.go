@@ -38,6 +38,9 @@ type Options struct {
 	Explain bool // every control with its evidence, instead of one row a decision
 	Colour  bool // escape sequences allowed
 	Width   int  // columns to fill; 0 = as wide as needed
+	// Mode of the gate whose answer it is; annotations of one that stops nothing are no
+	// errors. Empty is no gate.
+	Mode string
 }
 
 // Formats names what New accepts.
@@ -67,7 +70,7 @@ func New(format string, w io.Writer, opt Options) (Renderer, error) {
 	case "junit":
 		return &junitSuites{w: w}, nil
 	case "github":
-		return &workflow{w: w, told: map[string]int{}}, nil
+		return &workflow{w: w, mode: opt.Mode, told: map[string]int{}}, nil
 	}
 	return nil, fmt.Errorf("unknown output format %q: use one of %s", format, strings.Join(Formats(), ", "))
 }

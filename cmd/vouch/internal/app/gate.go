@@ -72,10 +72,7 @@ func (g Gate) answer(q engine.GateQuestion, judged []engine.Judgement, problems 
 	for _, j := range judged {
 		answer.Decisions = append(answer.Decisions, j.Decision)
 	}
-	answer.Outcome = engine.WorstOutcome(answer.Decisions)
-	if len(problems) > 0 && answer.Outcome != engine.OutcomeNonCompliant {
-		answer.Outcome = engine.OutcomeUnknown
-	}
+	answer.Outcome = GateOutcome(answer.Decisions, problems)
 	return answer
 }
 

@@ -36,6 +36,11 @@ type outputs struct {
 // openOutputs prepares every output, so that a path that cannot be written is
 // known before anything is decided. Files appear on commit.
 func openOutputs(sys System, specs []string, noColour, explain bool) (*outputs, error) {
+	return openOutputsWith(sys, specs, noColour, report.Options{Explain: explain})
+}
+
+// openOutputsWith is openOutputs with more options; colour and width are found here.
+func openOutputsWith(sys System, specs []string, noColour bool, base report.Options) (*outputs, error) {
 	o := &outputs{}
 	taken := ""
 	var faults []error
@@ -46,7 +51,8 @@ func openOutputs(sys System, specs []string, noColour, explain bool) (*outputs, 
 			faults = append(faults, err)
 			continue
 		}
-		opt := report.Options{Explain: explain, Width: plainWidth}
+		opt := base
+		opt.Width = plainWidth
 		var w io.Writer
 		switch {
 		case toFile && path == "":

@@ -60,6 +60,7 @@ Exit codes: 0 compliant · 1 error, nothing was decided · 2 non-compliant ·
 		newCollectCommand(sys),
 		newAssembleCommand(sys),
 		newDecideCommand(sys),
+		newGateCommand(sys),
 		newServeCommand(sys),
 		newJobsCommand(sys),
 		newTokenCommand(sys),
