@@ -13,39 +13,48 @@ import (
 	"github.com/changevouch/changevouch/schemas"
 )
 
-// merge keeps one event for each id: the most trustworthy, then the earliest
-// observed, then the smallest as text. Re-deliveries differ only in when and how
-// they were received; anything else is a conflict and is named.
-func merge(all []found) ([]engine.Event, []Fault) {
-	byID := map[string][]found{}
-	for _, f := range all {
-		byID[f.event.ID] = append(byID[f.event.ID], f)
-	}
-	var events []engine.Event
-	var conflicts []Fault
-	for id, versions := range byID {
-		kept := slices.MinFunc(versions, compareVersions)
-		events = append(events, kept.event)
-		fact := factOf(kept.event)
-		for _, v := range versions {
-			if !bytes.Equal(factOf(v.event), fact) {
-				conflicts = append(conflicts, Fault{Path: v.path, Record: id,
-					Err: fmt.Errorf("differs from the version in %s, which is used", kept.path)})
-			}
+// merge keeps one event for each id, sorted: see choose.
+func merge(all []found) (events []engine.Event, conflicts []Fault) {
+	slices.SortStableFunc(all, compareIDs)
+	for len(all) > 0 {
+		n := slices.IndexFunc(all, func(f found) bool { return f.Event.ID != all[0].Event.ID })
+		if n < 0 {
+			n = len(all)
 		}
+		kept, differ := choose(all[:n])
+		events, conflicts, all = append(events, kept), append(conflicts, differ...), all[n:]
 	}
 	slices.SortFunc(events, compareEvents)
-	slices.SortFunc(conflicts, compareFaults)
-	return events, slices.CompactFunc(conflicts, func(a, b Fault) bool { return compareFaults(a, b) == 0 })
+	return events, sortFaults(conflicts)
 }
+
+// choose keeps one of the versions of an event: the most trustworthy, then the
+// earliest observed, then the smallest as text. Re-deliveries differ only in when
+// and how they were received; anything else is a conflict and is named.
+func choose(versions []found) (kept engine.Event, conflicts []Fault) {
+	if len(versions) == 1 {
+		return versions[0].Event, nil
+	}
+	best := slices.MinFunc(versions, compareVersions)
+	fact := factOf(best.Event)
+	for _, v := range versions {
+		if !bytes.Equal(factOf(v.Event), fact) {
+			conflicts = append(conflicts, Fault{Path: v.Path, Record: v.Event.ID,
+				Err: fmt.Errorf("differs from the version in %s, which is used", best.Path)})
+		}
+	}
+	return best.Event, conflicts
+}
+
+func compareIDs(a, b found) int { return strings.Compare(a.Event.ID, b.Event.ID) }
 
 func compareEvents(a, b engine.Event) int {
 	return cmpAll(a.OccurredAt.Compare(b.OccurredAt), strings.Compare(a.ID, b.ID))
 }
 
 func compareVersions(a, b found) int {
-	return cmpAll(rank(a.event)-rank(b.event), a.event.ObservedAt.Compare(b.event.ObservedAt),
-		bytes.Compare(encode(a.event), encode(b.event)), strings.Compare(a.path, b.path))
+	return cmpAll(rank(a.Event)-rank(b.Event), a.Event.ObservedAt.Compare(b.Event.ObservedAt),
+		bytes.Compare(encode(a.Event), encode(b.Event)), strings.Compare(a.Path, b.Path))
 }
 
 func rank(e engine.Event) int {

@@ -1,6 +1,7 @@
 package collectors
 
 import (
+	"bufio"
 	"bytes"
 	"compress/gzip"
 	"context"
@@ -8,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -23,16 +23,20 @@ import (
 // MaxFileSize bounds one recorded file, after decompression.
 const MaxFileSize = 64 << 20
 
-// Result is what a reading found: events sorted by (occurred_at, id), one for
-// each id. Conflicts lists ids of which sources gave different versions; which
+// Result is what a reading found: Found events, sorted by (occurred_at, id), one
+// for each id. Conflicts lists ids of which sources gave different versions; which
 // one was kept depends on the versions alone, not on their order.
 type Result struct {
-	Events    []engine.Event
+	Found     int
+	Events    []engine.Event // not of ReadInto
 	Ignored   map[string]int
 	Faults    []Fault
 	Conflicts []Fault
 	Files     int
 }
+
+// runSize is how many bytes of events a reading holds before they go to a file.
+const runSize = 8 << 20
 
 // Read maps the recorded payloads below paths: files and folders with .json,
 // .ndjson, .jsonl and .csv, the first and the last also as .gz. A path that
@@ -40,7 +44,39 @@ type Result struct {
 // and the others still come out. Finding no payload at all is an error. A symbolic
 // link that leaves its folder is a Fault.
 func Read(ctx context.Context, paths []string, m Mapper) (Result, error) {
-	r := reading{mapper: m, ignored: map[string]int{}}
+	var events []engine.Event
+	r, err := read(ctx, paths, m, runSize, func(e engine.Event) error {
+		events = append(events, e)
+		return nil
+	})
+	r.Events = events
+	return r, err
+}
+
+// ReadInto is Read for more events than memory holds: it writes them to w, one a
+// line. Until everything is read they are in files in the folder for temporary
+// files, and nothing is written.
+func ReadInto(ctx context.Context, w io.Writer, paths []string, m Mapper) (Result, error) {
+	out := bufio.NewWriter(w)
+	r, err := read(ctx, paths, m, runSize, func(e engine.Event) error {
+		out.Write(encode(e))
+		if err := out.WriteByte('\n'); err != nil {
+			return fmt.Errorf("write events: %w", err)
+		}
+		return ctx.Err()
+	})
+	if err != nil {
+		return r, err
+	}
+	if err := out.Flush(); err != nil {
+		return r, fmt.Errorf("write events: %w", err)
+	}
+	return r, nil
+}
+
+func read(ctx context.Context, paths []string, m Mapper, runSize int, take func(engine.Event) error) (_ Result, err error) {
+	r := reading{mapper: m, ignored: map[string]int{}, found: sorter[found]{limit: runSize, compare: compareIDs}}
+	defer func() { err = errors.Join(err, r.found.close()) }()
 	for _, p := range slices.Sorted(slices.Values(paths)) {
 		if err := r.path(ctx, p); err != nil {
 			return Result{}, err
@@ -49,21 +85,23 @@ func Read(ctx context.Context, paths []string, m Mapper) (Result, error) {
 	if r.files == 0 {
 		return Result{}, fmt.Errorf("no recorded payload (.json, .ndjson, .jsonl, .csv, .json.gz, .csv.gz) in %s", strings.Join(paths, ", "))
 	}
-	return r.result(), nil
+	return r.result(ctx, take)
 }
 
 type reading struct {
 	mapper  Mapper
 	files   int
-	found   []found
+	found   sorter[found]
 	ignored map[string]int
 	faults  []Fault
+	// the latest instants that any event names
+	observed, occurred time.Time
 }
 
 // found is an event and the file it came from.
 type found struct {
-	event engine.Event
-	path  string
+	Event engine.Event
+	Path  string
 }
 
 func (r *reading) path(ctx context.Context, p string) error {
@@ -165,7 +203,7 @@ func (r *reading) file(ctx context.Context, name string, f io.Reader, exists fun
 	switch lower := strings.ToLower(name); {
 	case isCoverage(name):
 		p.Bytes = b
-		r.take(name, mapCoverage(p))
+		return r.take(name, mapCoverage(p))
 	case strings.HasSuffix(lower, ".ndjson"), strings.HasSuffix(lower, ".jsonl"):
 		n := 0
 		for line := range bytes.Lines(b) {
@@ -180,16 +218,18 @@ func (r *reading) file(ctx context.Context, name string, f io.Reader, exists fun
 			for i := range m.Faults {
 				m.Faults[i].Record = strings.TrimSpace("line " + strconv.Itoa(n) + " " + m.Faults[i].Record)
 			}
-			r.take(name, m)
+			if err := r.take(name, m); err != nil {
+				return err
+			}
 		}
+		return nil
 	case strings.HasSuffix(strings.TrimSuffix(lower, ".gz"), ".csv"):
 		p.Bytes, p.MediaType = b, csvType
-		r.take(name, r.mapper(p))
+		return r.take(name, r.mapper(p))
 	default:
 		p.Bytes = b
-		r.take(name, r.mapper(p))
+		return r.take(name, r.mapper(p))
 	}
-	return nil
 }
 
 // page splits the file name of a recorded answer: reviews.json is page 1 of
@@ -236,54 +276,89 @@ func contents(name string, f io.Reader) ([]byte, error) {
 	return b, nil
 }
 
-func (r *reading) take(name string, m Mapping) {
-	for _, e := range m.Events {
-		r.found = append(r.found, found{event: e, path: name})
-	}
+func (r *reading) take(name string, m Mapping) error {
 	for kind, n := range m.Ignored {
 		r.ignored[kind] += n
 	}
 	r.faults = append(r.faults, m.Faults...)
+	for _, e := range m.Events {
+		r.observed, r.occurred = last(r.observed, e.ObservedAt), last(r.occurred, e.OccurredAt)
+		if err := r.found.add(found{Event: e, Path: name}, eventSize(e)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-func (r *reading) result() Result {
-	r.date()
-	valid := r.found[:0]
-	for _, f := range r.found {
-		if err := validate(f.event); err != nil {
-			r.faults = append(r.faults, Fault{Path: f.path, Record: f.event.ID, Err: err})
+// eventSize is about what an event takes in memory.
+func eventSize(e engine.Event) int { return len(e.Data) + 1000 }
+
+// result goes through the versions of each id, and hands the one that is kept to
+// take, in order.
+func (r *reading) result(ctx context.Context, take func(engine.Event) error) (_ Result, err error) {
+	kept := sorter[engine.Event]{limit: r.found.limit, compare: compareEvents}
+	defer func() { err = errors.Join(err, kept.close()) }()
+	var conflicts []Fault
+	settle := func(versions []found) error {
+		if len(versions) == 0 {
+			return nil
+		}
+		best, differ := choose(versions)
+		conflicts = append(conflicts, differ...)
+		return kept.add(best, eventSize(best))
+	}
+	var versions []found
+	for f, err := range r.found.all() {
+		if err = errors.Join(err, ctx.Err()); err != nil {
+			return Result{}, err
+		}
+		f.Event = r.date(f.Event)
+		if err := validate(f.Event); err != nil {
+			r.faults = append(r.faults, Fault{Path: f.Path, Record: f.Event.ID, Err: err})
 			continue
 		}
-		valid = append(valid, f)
+		if len(versions) > 0 && versions[0].Event.ID != f.Event.ID {
+			if err := settle(versions); err != nil {
+				return Result{}, err
+			}
+			clear(versions)
+			versions = versions[:0]
+		}
+		versions = append(versions, f)
 	}
-	events, conflicts := merge(valid)
-	slices.SortFunc(r.faults, compareFaults)
+	if err := settle(versions); err != nil {
+		return Result{}, err
+	}
+	n := 0
+	for e, err := range kept.all() {
+		if err == nil {
+			err = take(e)
+		}
+		if err != nil {
+			return Result{}, err
+		}
+		n++
+	}
 	return Result{
-		Events: events, Conflicts: conflicts, Files: r.files, Ignored: maps.Clone(r.ignored),
-		Faults: slices.CompactFunc(r.faults, func(a, b Fault) bool { return compareFaults(a, b) == 0 }),
-	}
+		Found: n, Conflicts: sortFaults(conflicts), Files: r.files, Ignored: r.ignored, Faults: sortFaults(r.faults),
+	}, nil
 }
 
 // date gives payloads that speak of no instant (an empty list, a branch
 // protection, the commits of a pull request with their authors' clocks) the
 // latest instant of the whole reading: they were recorded with it.
-func (r *reading) date() {
-	var observed, occurred time.Time
-	for _, f := range r.found {
-		observed, occurred = last(observed, f.event.ObservedAt), last(occurred, f.event.OccurredAt)
-	}
+func (r *reading) date(e engine.Event) engine.Event {
+	observed := r.observed
 	if observed.IsZero() {
-		observed = occurred
+		observed = r.occurred
 	}
-	for i := range r.found {
-		e := &r.found[i].event
-		if e.OccurredAt.IsZero() {
-			e.OccurredAt = observed
-		}
-		if e.ObservedAt.IsZero() {
-			e.ObservedAt = last(observed, e.OccurredAt)
-		}
+	if e.OccurredAt.IsZero() {
+		e.OccurredAt = observed
 	}
+	if e.ObservedAt.IsZero() {
+		e.ObservedAt = last(observed, e.OccurredAt)
+	}
+	return e
 }
 
 func last(a, b time.Time) time.Time {
@@ -295,6 +370,12 @@ func last(a, b time.Time) time.Time {
 
 func compareFaults(a, b Fault) int {
 	return cmpAll(strings.Compare(a.Path, b.Path), strings.Compare(a.Record, b.Record), strings.Compare(a.Err.Error(), b.Err.Error()))
+}
+
+// sortFaults sorts faults, each once.
+func sortFaults(all []Fault) []Fault {
+	slices.SortFunc(all, compareFaults)
+	return slices.CompactFunc(all, func(a, b Fault) bool { return compareFaults(a, b) == 0 })
 }
 
 func cmpAll(results ...int) int {

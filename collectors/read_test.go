@@ -278,6 +278,66 @@ func TestReadIsAFunctionOfTheSet(t *testing.T) {
 	})
 }
 
+// How much is held in memory never matters, and nothing is left on the disk.
+func TestReadWithinMemory(t *testing.T) {
+	tmp := t.TempDir()
+	t.Setenv("TMPDIR", tmp)
+	dir := t.TempDir()
+	var lines []string
+	for i := range 80 {
+		lines = append(lines, fmt.Sprintf(`{"id":"%d","at":"2026-03-%02dT00:00:00Z","state":"read","trust":"api_read"}`, i%60, 1+i*7%28))
+	}
+	lines = append(lines, `{"id":"undated","state":"read"}`, `{"id":"7","at":"2026-03-01T00:00:00Z","state":"write","trust":"file"}`, `{"state":"broken"}`)
+	write(t, dir, "a.ndjson", strings.Join(lines, "\n"))
+	write(t, dir, "b.ndjson", strings.Join(lines[30:], "\n"))
+	want, err := collectors.Read(t.Context(), []string{dir}, toy)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want.Found != 61 || len(want.Conflicts) == 0 || len(want.Faults) == 0 {
+		t.Fatalf("%d events, %d conflicts, %d faults", want.Found, len(want.Conflicts), len(want.Faults))
+	}
+	for _, size := range []int{1, 5_000, 50_000} {
+		got, err := collectors.ReadWithin(t.Context(), []string{dir}, toy, size)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(asText(want), asText(got)); diff != "" {
+			t.Errorf("with %d bytes (-all in memory +some):\n%s", size, diff)
+		}
+	}
+	var out bytes.Buffer
+	got, err := collectors.ReadInto(t.Context(), &out, []string{dir}, toy)
+	if err != nil || got.Found != want.Found || out.String() != ndjson(t, want.Events) {
+		t.Errorf("written are %d events, %v", got.Found, err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	if _, err := collectors.ReadWithin(ctx, []string{dir}, func(p collectors.Payload) collectors.Mapping { cancel(); return toy(p) }, 1); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v", err)
+	}
+	if left, err := os.ReadDir(tmp); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+func ndjson(t *testing.T, events []engine.Event) string {
+	t.Helper()
+	var b strings.Builder
+	if err := collectors.WriteNDJSON(&b, events); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// asText is a result in a form that can be compared.
+func asText(r collectors.Result) []string {
+	out := []string{fmt.Sprint(r.Found, r.Files, r.Ignored, r.Faults, r.Conflicts)}
+	for _, e := range r.Events {
+		out = append(out, string(engine.Facts(e)))
+	}
+	return out
+}
+
 func readLines(rt *rapid.T, dir string, lines []string) []byte {
 	file := filepath.Join(dir, "a.ndjson")
 	if err := os.WriteFile(file, []byte(strings.Join(lines, "\n")), 0o600); err != nil {

@@ -76,7 +76,7 @@ func (b *Batch) check() {
 			b.Faults = append(b.Faults, Fault{Path: b.Step, Record: e.ID, Err: err})
 			continue
 		}
-		valid = append(valid, found{event: e, path: b.Step})
+		valid = append(valid, found{Event: e, Path: b.Step})
 	}
 	b.Events, b.conflicts = merge(valid)
 }

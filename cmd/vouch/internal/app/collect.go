@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"io"
 
 	"github.com/changevouch/changevouch/collectors"
 	"github.com/changevouch/changevouch/collectors/git"
@@ -29,4 +30,9 @@ func Collectors() []Collector {
 // as their records made them; assembly joins them.
 func (c Collector) Read(ctx context.Context, paths []string) (collectors.Result, error) {
 	return collectors.Read(ctx, paths, c.mapper)
+}
+
+// ReadInto writes the events of recordings: see collectors.ReadInto.
+func (c Collector) ReadInto(ctx context.Context, w io.Writer, paths []string) (collectors.Result, error) {
+	return collectors.ReadInto(ctx, w, paths, c.mapper)
 }

@@ -55,11 +55,11 @@ and why.`,
 			if names := liveOnly(cmd.Flags()); len(names) > 0 {
 				return fmt.Errorf("%s: for live systems, not for recordings; read them in a run of their own", strings.Join(names, ", "))
 			}
-			result, err := source.Read(cmd.Context(), paths)
-			if err != nil {
+			var result collectors.Result
+			err := writeTo(sys, out, func(w io.Writer) (err error) {
+				result, err = source.ReadInto(cmd.Context(), w, paths)
 				return err
-			}
-			err = writeTo(sys, out, func(w io.Writer) error { return collectors.WriteNDJSON(w, result.Events) })
+			})
 			if err != nil {
 				return err
 			}
@@ -98,7 +98,7 @@ func liveExample(source string) string {
 
 // tell says on standard error what was read, left out and broken.
 func tell(sys System, r collectors.Result) error {
-	sys.tell("%s from %s", plural(len(r.Events), "event"), plural(r.Files, "file"))
+	sys.tell("%s from %s", plural(r.Found, "event"), plural(r.Files, "file"))
 	if len(r.Ignored) > 0 {
 		var parts []string
 		for _, kind := range slices.Sorted(maps.Keys(r.Ignored)) {
@@ -115,7 +115,7 @@ func tell(sys System, r collectors.Result) error {
 	switch {
 	case len(r.Faults) > 0:
 		return fmt.Errorf("%s could not be read; the other events were written", plural(len(r.Faults), "record"))
-	case len(r.Events) == 0:
+	case r.Found == 0:
 		return fmt.Errorf("the recordings hold no event of this source")
 	}
 	return nil
