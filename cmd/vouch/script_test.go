@@ -3,11 +3,13 @@ package main
 import (
 	"errors"
 	"flag"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"sync"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -16,7 +18,41 @@ import (
 var updateScripts = flag.Bool("update-scripts", false, "write real output into the expectations of testdata/script")
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"vouch": main})
+	testscript.Main(tests{m}, map[string]func(){"vouch": main})
+}
+
+// tests are all of the package, and what they leave behind.
+type tests struct{ *testing.M }
+
+func (m tests) Run() int {
+	defer func() { _ = os.RemoveAll(program.dir) }() // nothing depends on it
+	return m.M.Run()
+}
+
+// program is vouch as it is shipped, built once for all tests.
+var program struct {
+	once sync.Once
+	dir  string
+	err  error
+}
+
+// built returns the path of the program.
+func built(t *testing.T) string {
+	t.Helper()
+	program.once.Do(func() {
+		if program.dir, program.err = os.MkdirTemp("", "vouch-built-*"); program.err != nil {
+			return
+		}
+		build := exec.CommandContext(t.Context(), "go", "build", "-o", program.dir, ".")
+		build.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := build.CombinedOutput(); err != nil {
+			program.err = fmt.Errorf("go build: %w\n%s", err, out)
+		}
+	})
+	if program.err != nil {
+		t.Fatal(program.err)
+	}
+	return filepath.Join(program.dir, "vouch")
 }
 
 // TestScripts runs testdata/script/*.txtar with the program as it is shipped: the
@@ -33,12 +69,7 @@ func TestScripts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	bin := t.TempDir()
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", bin, ".")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
+	bin := filepath.Dir(built(t))
 	testscript.Run(t, testscript.Params{
 		Dir:           "testdata/script",
 		UpdateScripts: *updateScripts,

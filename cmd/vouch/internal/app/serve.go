@@ -104,11 +104,20 @@ func (s *Server) open(ctx context.Context, address string) error {
 	if s.notices, err = openNotices(s.config, s.options.LookupEnv, s.options.Version, s.clock); err != nil {
 		return err
 	}
+	if r := NewGateReporter(s.config, s.options.LookupEnv, s.gate); r != nil {
+		s.report = r.Report
+	}
 	if err := s.startFollowing(ctx); err != nil {
 		return err
 	}
 	s.queue, err = jobs.Open(ctx, jobs.Config{Address: address, Tasks: s.tasks(), Queues: queues(), Watch: s.options.Pace.Watch, Logger: s.log})
 	return err
+}
+
+// gate answers what would be decided, by what is on record now.
+func (s *Server) gate(ctx context.Context) (Gate, error) {
+	now := s.rules.current()
+	return JournalGate(ctx, s.store, now.Standing, now.Directory, s.clock().UTC())
 }
 
 // Start begins the work in the background.
