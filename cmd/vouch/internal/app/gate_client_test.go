@@ -154,7 +154,7 @@ func TestRenderQuestion(t *testing.T) {
 		t.Errorf("%+v, %v", q.Deployment, err)
 	}
 	// Without a key nobody is asked, and what is not known stays so.
-	if same, err := app.FindDeploy(t.Context(), q, app.Render{}, app.Surroundings{LookupEnv: lookup(nil)}); err != nil || *same.Deployment != want {
+	if same, err := app.FindDeploy(t.Context(), q, "", "", nil); err != nil || *same.Deployment != want {
 		t.Errorf("%+v, %v", same.Deployment, err)
 	}
 	env["IS_PULL_REQUEST"] = "true"
@@ -180,7 +180,11 @@ func TestFindDeploy(t *testing.T) {
 	}))
 	defer server.Close()
 	q := engine.GateQuestion{Deployment: &engine.PlannedDeployment{System: "render", Service: "srv-1", Commit: sha, Repository: "acme/shop", Branch: "main"}}
-	got, err := app.FindDeploy(t.Context(), q, app.Render{BaseURL: server.URL}, app.Surroundings{LookupEnv: lookup(map[string]string{"RENDER_API_KEY": "rnd_1"})})
+	key, err := app.RenderKey("", lookup(map[string]string{"RENDER_API_KEY": "rnd_1"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := app.FindDeploy(t.Context(), q, key, server.URL, nil)
 	want := engine.PlannedDeployment{System: "render", ID: "dep-1", Service: "srv-1", Commit: sha, Repository: "acme/shop", Branch: "main", Trigger: "manual", User: "bob@acme.example"}
 	if err != nil || *got.Deployment != want {
 		t.Errorf("%+v, %v", got.Deployment, err)

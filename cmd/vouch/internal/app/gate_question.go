@@ -99,20 +99,24 @@ func RenderQuestion(lookupEnv func(string) (string, bool)) (engine.GateQuestion,
 	return q, q.Check()
 }
 
+// RenderKey is the API key of a file or of VOUCH_RENDER_API_KEY or RENDER_API_KEY; empty
+// when there is none.
+func RenderKey(file string, lookupEnv func(string) (string, bool)) (string, error) {
+	return token(Surroundings{LookupEnv: lookupEnv}, file, "VOUCH_RENDER_API_KEY", "RENDER_API_KEY")
+}
+
 // FindDeploy asks Render which deploy a question is about, what triggered it and who. A
-// deployment that names its deploy, and one where no key is at hand, stay as they are:
-// what is not known is then judged as such.
-func FindDeploy(ctx context.Context, q engine.GateQuestion, r Render, s Surroundings) (engine.GateQuestion, error) {
-	if q.Deployment == nil || q.Deployment.ID != "" {
+// question that names its deploy, and one for which there is no key, stay as they are:
+// what is not known is then judged as such. address is that of the API, empty for
+// Render's own.
+func FindDeploy(ctx context.Context, q engine.GateQuestion, key, address string, notice func(string)) (engine.GateQuestion, error) {
+	if q.Deployment == nil || q.Deployment.ID != "" || key == "" {
 		return q, nil
 	}
-	key, err := token(s, r.TokenFile, "VOUCH_RENDER_API_KEY", "RENDER_API_KEY")
-	if err != nil || key == "" {
-		return q, err
-	}
-	service := collectors.Service{Notice: s.Notice}
-	if r.BaseURL != "" {
-		if service.Base, err = baseURL(r.BaseURL); err != nil {
+	service := collectors.Service{Notice: notice}
+	if address != "" {
+		var err error
+		if service.Base, err = baseURL(address); err != nil {
 			return q, err
 		}
 	}

@@ -27,7 +27,7 @@ func (s *Server) Handler(ctx context.Context) (http.Handler, error) {
 	limits := s.config.Limits
 	return httpapi.New(httpapi.Config{
 		Version: s.options.Version, Journal: s.store, Rules: s.apiRules, Replay: apiReplay(s.store, s.options.Version),
-		AddEvents: s.addEvents, AddWaiver: s.addWaiver, AddAttestation: s.addAttestation, Sources: s.coverage,
+		AddEvents: s.addEvents, AddWaiver: s.addWaiver, AddAttestation: s.addAttestation, Sources: s.coverage, Gate: s.askGate,
 		OIDC: oidc, Webhooks: hooks, Delivered: func(ctx context.Context) error { return s.queue.Add(ctx, taskDeliveries, "") },
 		Ready: map[string]func(context.Context) error{"journal": s.journalReady, "background work": s.queueReady},
 		Limits: httpapi.Limits{

@@ -18,26 +18,26 @@ import (
 
 // gateFlags are those of vouch gate.
 type gateFlags struct {
-	pullRequest  string
-	render       bool
-	previews     bool
-	lookUp       app.Render
-	server       string
-	tokenFile    string
-	journal      app.JournalConfig
-	events       []string
-	directory    string
-	policy       app.PolicyConfig
-	mode         string
-	onError      string
-	wait         time.Duration
-	timeout      time.Duration
-	record       string
-	allowUnknown bool
-	at           string
-	outputs      []string
-	explain      bool
-	noColour     bool
+	pullRequest                    string
+	render                         bool
+	previews                       bool
+	renderTokenFile, renderAddress string
+	server                         string
+	tokenFile                      string
+	journal                        app.JournalConfig
+	events                         []string
+	directory                      string
+	policy                         app.PolicyConfig
+	mode                           string
+	onError                        string
+	wait                           time.Duration
+	timeout                        time.Duration
+	record                         string
+	allowUnknown                   bool
+	at                             string
+	outputs                        []string
+	explain                        bool
+	noColour                       bool
 }
 
 func newGateCommand(sys System) *cobra.Command {
@@ -77,8 +77,8 @@ and every time there was none, is a line of the file of --record.`,
 	flags.StringVar(&f.pullRequest, "pull-request", "", "pull request, OWNER/NAME#NUMBER or a number in GITHUB_REPOSITORY (default: the one that the GitHub Actions workflow runs for)")
 	flags.BoolVar(&f.render, "render", false, "the deployment whose pre-deploy command this is, by the variables that Render sets")
 	flags.BoolVar(&f.previews, "previews", false, "with --render: gate previews of pull requests too, which are let through otherwise")
-	flags.StringVar(&f.lookUp.TokenFile, "render-token-file", "", "file with the API key by which the deploy is looked up here (default: the variables VOUCH_RENDER_API_KEY, RENDER_API_KEY; else the server looks it up)")
-	flags.StringVar(&f.lookUp.BaseURL, "render-base-url", "", "address of Render's API")
+	flags.StringVar(&f.renderTokenFile, "render-token-file", "", "file with the API key by which the deploy is looked up here (default: the variables VOUCH_RENDER_API_KEY, RENDER_API_KEY; else the server looks it up)")
+	flags.StringVar(&f.renderAddress, "render-base-url", "", "address of Render's API")
 	flags.StringVar(&f.server, "server", "", "server to ask, such as https://vouch.example.com")
 	flags.StringVar(&f.tokenFile, "token-file", "", "file with the token for the server, of role submitter (default: the variable VOUCH_TOKEN)")
 	addJournalFlags(cmd, &f.journal)

@@ -55,8 +55,11 @@ func (f gateFlags) ask(ctx context.Context, sys System, q engine.GateQuestion, o
 func (f gateFlags) inTime(ctx context.Context, sys System, q engine.GateQuestion, once asker) (given, error) {
 	limited, cancel := context.WithTimeout(ctx, f.timeout)
 	defer cancel()
-	q, err := app.FindDeploy(limited, q, f.lookUp, app.Surroundings{LookupEnv: sys.LookupEnv, Notice: func(s string) { sys.tell("%s", s) }, Now: sys.Now()})
+	key, err := app.RenderKey(f.renderTokenFile, sys.LookupEnv)
 	if err != nil {
+		return given{}, err
+	}
+	if q, err = app.FindDeploy(limited, q, key, f.renderAddress, func(s string) { sys.tell("%s", s) }); err != nil {
 		// The deploy stays unnamed: what is judged says what is not known of it.
 		sys.tell("the deploy could not be looked up: %v", err)
 	}
