@@ -158,7 +158,12 @@ func readDataInput(r *http.Request, query url.Values) ([]byte, error) {
 			return nil, nil
 		}
 		var input json.RawMessage
-		if err := json.Unmarshal([]byte(given[len(given)-1]), &input); err != nil {
+		decoder := json.NewDecoder(strings.NewReader(given[len(given)-1]))
+		err := decoder.Decode(&input)
+		if behind, _ := decoder.Token(); err == nil && behind != nil {
+			err = fmt.Errorf("error: invalid character '%v' after top-level value", behind)
+		}
+		if err != nil {
 			return nil, fmt.Errorf("parameter contains malformed input document: %w", err)
 		}
 		return input, bounded(input)

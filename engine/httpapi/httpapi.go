@@ -254,7 +254,7 @@ func (s *server) document() huma.Config {
 
 // operation describes a route; its roles come from the table.
 func operation(id, method, path, summary string) huma.Operation {
-	op := huma.Operation{OperationID: id, Method: method, Path: path, Summary: summary, Extensions: map[string]any{}}
+	op := huma.Operation{OperationID: id, Method: method, Path: path, Summary: summary, Extensions: map[string]any{}, Responses: map[string]*huma.Response{}}
 	if may, ok := access[method+" "+path]; ok {
 		op.Extensions["x-roles"] = may.names()
 		if may&anybody == 0 {

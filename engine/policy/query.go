@@ -32,7 +32,8 @@ type Answer struct {
 	Metrics map[string]any
 }
 
-// QueryError is a query that has no answer, in the words of OPA's REST API.
+// QueryError is a query that has no answer, in the words of OPA's REST API, also
+// where OPA calls internal what is the asker's fault.
 type QueryError struct {
 	Code    string            `json:"code"`
 	Message string            `json:"message"`
@@ -141,20 +142,21 @@ func (k *queries) prepared(ctx context.Context, q Query, m metrics.Metrics) (*re
 		hits.Incr()
 		return known, nil
 	}
-	asked, err := dataRef(q.Path)
+	asked, err := dataQuery(q.Path)
 	if err != nil {
-		return nil, &QueryError{Code: QueryInvalid, Message: "invalid path: " + err.Error()}
+		return nil, &QueryError{Code: QueryInternal, Message: "invalid_parameter: invalid path: " + err.Error()}
 	}
 	prepared, err := rego.New(
-		rego.ParsedQuery(ast.NewBody(ast.NewExpr(ast.NewTerm(asked)))),
+		rego.ParsedQuery(asked),
 		rego.Compiler(k.compiler),
 		rego.Store(k.store),
 		rego.Metrics(m),
 		rego.Instrument(q.Metrics),
 		rego.StrictBuiltinErrors(q.Strict),
+		rego.StackTraces(true),
 	).PrepareForEval(ctx)
 	if err != nil {
-		return nil, &QueryError{Code: QueryInvalid, Message: err.Error()}
+		return nil, &QueryError{Code: QueryInternal, Message: err.Error()}
 	}
 	k.lock.Lock()
 	defer k.lock.Unlock()
@@ -165,7 +167,26 @@ func (k *queries) prepared(ctx context.Context, q Query, m metrics.Metrics) (*re
 	return &prepared, nil
 }
 
-// dataRef reads a path as OPA does: elements are unescaped, numbers are indexes.
+// dataQuery reads a path as OPA does: it must be one reference.
+func dataQuery(path string) (ast.Body, error) {
+	ref, err := dataRef(path)
+	if err != nil {
+		return nil, err
+	}
+	query, err := ast.ParseBody(ref.String())
+	switch {
+	case err != nil:
+		return nil, errors.New("failed to parse query")
+	case len(query) != 1:
+		return nil, errors.New("complex query")
+	}
+	if term, ok := query[0].Terms.(*ast.Term); !ok || !ast.TermValueIs[ast.Ref](term) {
+		return nil, errors.New("complex query")
+	}
+	return query, nil
+}
+
+// dataRef reads the elements: they are unescaped, and numbers are indexes.
 func dataRef(path string) (ast.Ref, error) {
 	ref := ast.Ref{ast.DefaultRootDocument}
 	for element := range strings.SplitSeq(path, "/") {
