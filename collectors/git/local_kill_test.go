@@ -95,6 +95,9 @@ func TestLocalSurvivesKills(t *testing.T) {
 		})
 		cancel(nil)
 		if err == nil { // it came through: begin anew
+			if diff := cmp.Diff(want, spooled(t, dir)); diff != "" {
+				t.Fatalf("killed %d times (-undisturbed +killed):\n%s", kills, diff)
+			}
 			dir = t.TempDir()
 			continue
 		}
