@@ -70,8 +70,9 @@ type Queue struct {
 	tasks   map[string]Task
 	watch   time.Duration
 	log     *slog.Logger
-	running sync.Map // ids of jobs that run here
-	alone   sync.Map // names of tasks that run alone, here
+	wake    map[string]chan struct{} // of tasks that are asked whether they are due
+	running sync.Map                 // ids of jobs that run here
+	alone   sync.Map                 // names of tasks that run alone, here
 	lock    func(ctx context.Context, task string) (release func(), err error)
 	stop    context.CancelFunc
 	group   sync.WaitGroup
@@ -89,7 +90,7 @@ type client interface {
 
 // Open prepares the tables of the queue; nothing runs yet.
 func Open(ctx context.Context, c Config) (*Queue, error) {
-	q := &Queue{tasks: map[string]Task{}, watch: c.Watch, log: c.Logger, stop: func() {}}
+	q := &Queue{tasks: map[string]Task{}, wake: map[string]chan struct{}{}, watch: c.Watch, log: c.Logger, stop: func() {}}
 	if q.log == nil {
 		q.log = slog.New(slog.DiscardHandler)
 	}
@@ -98,6 +99,7 @@ func Open(ctx context.Context, c Config) (*Queue, error) {
 	}
 	for _, t := range c.Tasks {
 		q.tasks[t.Name] = t
+		q.wake[t.Name] = make(chan struct{}, 1)
 	}
 	config, err := q.config(c)
 	if err != nil {
@@ -116,10 +118,10 @@ func (q *Queue) Start(ctx context.Context) error {
 		return fmt.Errorf("background work: %w", err)
 	}
 	ctx, q.stop = context.WithCancel(ctx)
-	q.every(ctx, beat, q.live)
+	q.every(ctx, beat, nil, q.live)
 	for _, t := range q.tasks {
 		if t.Due != nil {
-			q.every(ctx, q.watch, func(ctx context.Context) error { return q.ask(ctx, t) })
+			q.every(ctx, q.watch, q.wake[t.Name], func(ctx context.Context) error { return q.ask(ctx, t) })
 		}
 	}
 	return nil
@@ -166,8 +168,21 @@ func (q *Queue) Add(ctx context.Context, task, subject string) error {
 	return nil
 }
 
-// every calls do at an interval, the first time at once, until the queue stops.
-func (q *Queue) every(ctx context.Context, interval time.Duration, do func(context.Context) error) {
+// Nudge has a task asked now whether it is due. It never waits, and however often it is
+// called, the task is asked few times a second.
+func (q *Queue) Nudge(task string) {
+	select {
+	case q.wake[task] <- struct{}{}:
+	default: // it will be asked already
+	}
+}
+
+// gap is the least time between two questions.
+const gap = 100 * time.Millisecond
+
+// every calls do at an interval and whenever it is woken, the first time at once, until
+// the queue stops.
+func (q *Queue) every(ctx context.Context, interval time.Duration, wake <-chan struct{}, do func(context.Context) error) {
 	q.group.Go(func() {
 		ticker := time.NewTicker(interval)
 		defer ticker.Stop()
@@ -178,7 +193,13 @@ func (q *Queue) every(ctx context.Context, interval time.Duration, do func(conte
 			select {
 			case <-ctx.Done():
 				return
+			case <-time.After(min(gap, interval)):
+			}
+			select {
+			case <-ctx.Done():
+				return
 			case <-ticker.C:
+			case <-wake:
 			}
 		}
 	})

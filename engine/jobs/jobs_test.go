@@ -314,6 +314,34 @@ func TestAloneRunsOneAtATime(t *testing.T) {
 	})
 }
 
+// TestNudge wakes a task that would not be asked for an hour.
+func TestNudge(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "journal.db")
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var asked atomic.Int32
+	q, err := Open(t.Context(), Config{
+		Address: "sqlite:" + path, Queues: map[string]int{"all": 1}, Watch: time.Hour,
+		Tasks: []Task{{Name: "deliveries", Queue: "all", Do: func(context.Context, Job) error { return nil },
+			Due: func(context.Context) ([]string, error) { asked.Add(1); return nil, nil }}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(q.Close)
+	start(t, q)
+	until(t, "the first question", func() bool { return asked.Load() == 1 })
+	for range 1000 {
+		q.Nudge("deliveries")
+	}
+	until(t, "another question", func() bool { return asked.Load() > 1 })
+	if n := asked.Load(); n > 3 {
+		t.Errorf("a thousand nudges were %d questions", n)
+	}
+	q.Nudge("nobody")
+}
+
 func TestOpenRefuses(t *testing.T) {
 	for _, tt := range []struct {
 		name   string

@@ -28,7 +28,7 @@ func (s *Server) Handler(ctx context.Context) (http.Handler, error) {
 	return httpapi.New(httpapi.Config{
 		Version: s.options.Version, Journal: s.store, Rules: s.apiRules, Replay: apiReplay(s.store, s.options.Version),
 		AddEvents: s.addEvents, AddWaiver: s.addWaiver, AddAttestation: s.addAttestation, Sources: s.coverage, Gate: s.askGate,
-		OIDC: oidc, Webhooks: hooks, Delivered: func(ctx context.Context) error { return s.queue.Add(ctx, taskDeliveries, "") },
+		OIDC: oidc, Webhooks: hooks, Delivered: s.delivered,
 		Ready: map[string]func(context.Context) error{"journal": s.journalReady, "background work": s.queueReady},
 		Limits: httpapi.Limits{
 			BodyBytes: limits.BodyBytes, RequestsPerMinute: limits.RequestsPerMinute, Concurrent: limits.Concurrent, Timeout: limits.EvaluateTimeout.Duration,
@@ -47,7 +47,14 @@ func (s *Server) addEvents(ctx context.Context, events []engine.Event) (int, err
 	if err != nil || added == 0 {
 		return added, err
 	}
-	return added, s.queue.Add(ctx, taskFollow, "")
+	s.queue.Nudge(taskFollow)
+	return added, nil
+}
+
+// delivered has a delivery worked on soon. Should it be lost, somebody looks anyway.
+func (s *Server) delivered(context.Context) error {
+	s.queue.Nudge(taskDeliveries)
+	return nil
 }
 
 // Who made a statement is in the entry of the request, see httpapi.

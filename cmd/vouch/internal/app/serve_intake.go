@@ -46,6 +46,7 @@ func (s *Server) intake(ctx context.Context) error {
 			}
 		}
 		s.log.Info("deliveries taken", "count", len(pending))
+		s.queue.Nudge(taskFollow)
 	}
 }
 

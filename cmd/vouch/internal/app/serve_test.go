@@ -132,7 +132,7 @@ func newServed(t *testing.T, c *clock, change func(*app.Config)) *served {
 	change(&config)
 	s := &served{t: t, log: &lines{}, options: app.ServerOptions{
 		Config: config, Version: "test", LookupEnv: func(string) (string, bool) { return "", false }, Clock: c.now,
-		Pace: app.Pace{Watch: 20 * time.Millisecond, JudgeAfter: 20 * time.Millisecond, PollAfter: 20 * time.Millisecond},
+		Pace: app.Pace{Watch: 20 * time.Millisecond, JudgeAfter: 200 * time.Millisecond, PollAfter: 20 * time.Millisecond},
 	}}
 	s.options.Log = slog.New(slog.NewJSONHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	s.start()
@@ -266,11 +266,11 @@ func (s *served) history(subject engine.Subject) (out []string) {
 
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	for range 3000 {
+	for range 400 {
 		if holds() {
 			return
 		}
-		time.Sleep(10 * time.Millisecond)
+		time.Sleep(100 * time.Millisecond)
 	}
 	t.Fatal("waited in vain: " + what)
 }

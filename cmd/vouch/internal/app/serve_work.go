@@ -148,6 +148,7 @@ func (s *Server) judge(ctx context.Context) error {
 		return err
 	}
 	if done.Judged+again > 0 {
+		s.queue.Nudge(taskFollow)
 		s.log.Info("judged", "decisions", done.Judged+again, "unchanged", done.Unchanged, "seconds", time.Since(began).Seconds())
 	}
 	return nil
