@@ -70,7 +70,7 @@ func (c GitHubConfig) options(owner string, lookupEnv func(string) (string, bool
 		if err != nil {
 			return o, fmt.Errorf("key of GitHub App %s: %w", c.App.ID, err)
 		}
-		o.App = &git.App{ID: c.App.ID, Key: key, Owner: owner, Now: time.Now}
+		o.App = &git.App{ID: c.App.ID, Key: key, Owner: owner, Installation: c.App.InstallationID, Now: time.Now}
 		return o, nil
 	}
 	var err error

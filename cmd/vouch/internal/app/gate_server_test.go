@@ -1,0 +1,98 @@
+package app_test
+
+import (
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/changevouch/changevouch/cmd/vouch/internal/app"
+	"github.com/changevouch/changevouch/engine"
+	"github.com/changevouch/changevouch/engine/httpapi"
+)
+
+// A gate asks a server that has the sample company's journal. The answer is that of a
+// gate that decides by itself, and asking is an entry of the log.
+func TestGateAsksAServer(t *testing.T) {
+	folder := t.TempDir()
+	directory, err := filepath.Abs(filepath.Join(acmeRoot, "directory.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(folder, "changevouch.yaml")
+	if err := os.WriteFile(file, []byte("store: sqlite:journal.db\ndirectory: "+directory+"\nlimits: {evaluate_timeout: 2m}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	config, err := app.LoadConfig(app.ConfigSource{File: file, LookupEnv: lookup(nil)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := t.Context()
+	at := acmeGate(t).At
+	server, err := app.OpenServer(ctx, app.ServerOptions{Config: *config, Version: "test", LookupEnv: lookup(nil), Clock: func() time.Time { return at }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	journal, err := config.Journal().Write(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer journal.Close()
+	if _, err := journal.AddEvents(ctx, acmeGate(t).Events, nil); err != nil {
+		t.Fatal(err)
+	}
+	tokens := map[engine.Role]string{}
+	for _, role := range []engine.Role{engine.RoleSubmitter, engine.RoleViewer} {
+		tokens[role] = httpapi.NewToken()
+		if err := journal.AddToken(ctx, engine.Token{ID: string(role), Name: "ci", Role: role, Hash: httpapi.TokenHash(tokens[role]), CreatedAt: at}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	handler, err := server.Handler(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	site := httptest.NewServer(handler)
+	defer site.Close()
+	ask := func(role engine.Role, q engine.GateQuestion) (engine.GateAnswer, error) {
+		client, err := app.NewGateClient(site.URL, tokens[role])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return client.Ask(ctx, q)
+	}
+
+	question := engine.GateQuestion{PullRequest: "acme/survey#440"}
+	answer, err := ask(engine.RoleSubmitter, question)
+	if err != nil || answer.Outcome != engine.OutcomeNonCompliant || !strings.HasPrefix(statusesOf(answer), "CM-4.B.1 fail") {
+		t.Fatalf("%+v, %v", answer, err)
+	}
+	alone, err := acmeGate(t).Ask(ctx, question)
+	if err != nil || alone.Decisions[0].ID != answer.Decisions[0].ID {
+		t.Errorf("decided here it is %s, there %s (%v)", alone.Decisions[0].ID, answer.Decisions[0].ID, err)
+	}
+	if _, err := journal.Decision(ctx, answer.Decisions[0].ID); err == nil {
+		t.Error("what did not happen is recorded as a decision")
+	}
+	actions, err := journal.Actions(ctx, -1, 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := actions[len(actions)-1]
+	if last.Route != "/v1/gate" || last.Principal != "ci" || last.Target != "pull request acme/survey#440: non_compliant" {
+		t.Errorf("entry of the log: %+v", last)
+	}
+
+	if answer, err = ask(engine.RoleSubmitter, engine.GateQuestion{Deployment: &engine.PlannedDeployment{System: "render", Service: web, Commit: liveWeb, Trigger: "new_commit"}}); err != nil || answer.Outcome != engine.OutcomeCompliant {
+		t.Errorf("deployment: %+v, %v", answer.Outcome, err)
+	}
+	if _, err = ask(engine.RoleSubmitter, engine.GateQuestion{PullRequest: "nonsense"}); err == nil || !strings.Contains(err.Error(), "is no pull request") {
+		t.Errorf("nonsense: %v", err)
+	}
+	if _, err = ask(engine.RoleViewer, question); err == nil || !strings.Contains(err.Error(), "refused: 403") {
+		t.Errorf("a viewer: %v", err)
+	}
+}
