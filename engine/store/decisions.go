@@ -212,23 +212,27 @@ func statement(f engine.DecisionFilter, clauses [][]int64, after *place, limit i
 	}
 	// Counting, and not EXISTS: PostgreSQL would make a join of that, and read whole
 	// tables for one page.
-	const latest = "(SELECT COUNT(*) FROM subjects s WHERE s.type = d.subject_type AND s.id = d.subject_id AND s.leaf = d.leaf) > 0"
-	const columns = "SELECT d.leaf, d.id, d.subject_type, d.subject_id, d.outcome, d.class, d.risk, d.evaluated_at, d.recorded_at, d.next_evaluation_at, " + latest
-	order := fmt.Sprintf(" ORDER BY d.evaluated_at DESC, d.leaf DESC LIMIT %d", limit)
-	if len(clauses) == 0 {
-		where := " FROM decisions d WHERE 1 = 1" + window("d")
-		if f.Latest {
-			where += " AND " + latest
-		}
-		return columns + where + order, args
+	isLatest := func(table string) string {
+		return fmt.Sprintf("(SELECT COUNT(*) FROM subjects s WHERE s.evaluated_at = %[1]s.evaluated_at AND s.leaf = %[1]s.leaf) > 0", table)
+	}
+	columns := "SELECT d.leaf, d.id, d.subject_type, d.subject_id, d.outcome, d.class, d.risk, d.evaluated_at, d.recorded_at, d.next_evaluation_at, "
+	if f.Latest {
+		columns += "1 = 1"
+	} else {
+		columns += isLatest("d")
+	}
+	order := func(table string) string {
+		return fmt.Sprintf(" ORDER BY %[1]s.evaluated_at DESC, %[1]s.leaf DESC LIMIT %[2]d", table, limit)
+	}
+	switch {
+	case len(clauses) == 0 && f.Latest:
+		return columns + " FROM subjects s JOIN decisions d ON d.leaf = s.leaf WHERE 1 = 1" + window("s") + order("s"), args
+	case len(clauses) == 0:
+		return columns + " FROM decisions d WHERE 1 = 1" + window("d") + order("d"), args
 	}
 	var parts []string
 	for _, first := range clauses[0] {
-		part := "SELECT t.evaluated_at, t.leaf FROM tags t"
-		if f.Latest {
-			part += " JOIN decisions d ON d.leaf = t.leaf"
-		}
-		part += " WHERE t.tag = " + arg(first) + window("t")
+		part := "SELECT t.evaluated_at, t.leaf FROM tags t WHERE t.tag = " + arg(first) + window("t")
 		for _, clause := range clauses[1:] {
 			var marks []string
 			for _, other := range clause {
@@ -237,11 +241,13 @@ func statement(f engine.DecisionFilter, clauses [][]int64, after *place, limit i
 			part += " AND (SELECT COUNT(*) FROM tags x WHERE x.tag IN (" + strings.Join(marks, ", ") + ") AND x.evaluated_at = t.evaluated_at AND x.leaf = t.leaf) > 0"
 		}
 		if f.Latest {
-			part += " AND " + latest
+			part += " AND " + isLatest("t")
 		}
-		parts = append(parts, fmt.Sprintf("SELECT * FROM (%s ORDER BY t.evaluated_at DESC, t.leaf DESC LIMIT %d) p%d", part, limit, len(parts)))
+		parts = append(parts, fmt.Sprintf("SELECT * FROM (%s%s) p%d", part, order("t"), len(parts)))
 	}
-	return columns + " FROM (" + strings.Join(parts, " UNION ") + ") k JOIN decisions d ON d.leaf = k.leaf" + order, args
+	// Only the rows of the page are looked up in decisions.
+	page := "SELECT * FROM (" + strings.Join(parts, " UNION ") + ") u" + order("u")
+	return columns + " FROM (" + page + ") k JOIN decisions d ON d.leaf = k.leaf" + order("k"), args
 }
 
 // Decision returns one decision.

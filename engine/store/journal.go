@@ -227,6 +227,7 @@ func (w *writing) indexDecision(ctx context.Context, facts indexed, leaf, record
 	}
 	return w.SetSubject(ctx, rows.SetSubjectParams{
 		Type: row.SubjectType, ID: row.SubjectID, Leaf: leaf, Outcome: row.Outcome, NextEvaluationAt: row.NextEvaluationAt,
+		EvaluatedAt: row.EvaluatedAt,
 	})
 }
 

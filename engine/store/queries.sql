@@ -76,8 +76,9 @@ SELECT d.id, d.evaluated_at, d.next_evaluation_at, d.content, e.judge
 FROM subjects s JOIN decisions d ON d.leaf = s.leaf JOIN entries e ON e.idx = s.leaf WHERE s.type = $1 AND s.id = $2;
 
 -- name: SetSubject :exec
-INSERT INTO subjects (type, id, leaf, outcome, next_evaluation_at) VALUES ($1, $2, $3, $4, $5)
-ON CONFLICT (type, id) DO UPDATE SET leaf = excluded.leaf, outcome = excluded.outcome, next_evaluation_at = excluded.next_evaluation_at;
+INSERT INTO subjects (type, id, leaf, outcome, next_evaluation_at, evaluated_at) VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (type, id) DO UPDATE SET leaf = excluded.leaf, outcome = excluded.outcome,
+	next_evaluation_at = excluded.next_evaluation_at, evaluated_at = excluded.evaluated_at;
 
 -- name: InsertEvent :exec
 INSERT INTO events (id, leaf, start, length, source, type, subject_type, subject_id, occurred_at, payload)
@@ -125,7 +126,7 @@ SELECT o.digest FROM dossiers o WHERE NOT EXISTS (SELECT 1 FROM decisions d WHER
 -- name: WrongSubjects :many
 SELECT s.type, s.id, s.leaf FROM subjects s LEFT JOIN decisions d ON d.leaf = s.leaf
 WHERE d.leaf IS NULL OR d.subject_type <> s.type OR d.subject_id <> s.id OR d.outcome <> s.outcome
-	OR COALESCE(d.next_evaluation_at, -1) <> COALESCE(s.next_evaluation_at, -1)
+	OR d.evaluated_at <> s.evaluated_at OR COALESCE(d.next_evaluation_at, -1) <> COALESCE(s.next_evaluation_at, -1)
 	OR EXISTS (SELECT 1 FROM decisions x WHERE x.subject_type = s.type AND x.subject_id = s.id AND x.leaf > s.leaf)
 ORDER BY s.type, s.id LIMIT $1;
 

@@ -1558,8 +1558,9 @@ func (q *Queries) SetCursor(ctx context.Context, name string, cursor []byte, rec
 }
 
 const setSubject = `-- name: SetSubject :exec
-INSERT INTO subjects (type, id, leaf, outcome, next_evaluation_at) VALUES ($1, $2, $3, $4, $5)
-ON CONFLICT (type, id) DO UPDATE SET leaf = excluded.leaf, outcome = excluded.outcome, next_evaluation_at = excluded.next_evaluation_at
+INSERT INTO subjects (type, id, leaf, outcome, next_evaluation_at, evaluated_at) VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (type, id) DO UPDATE SET leaf = excluded.leaf, outcome = excluded.outcome,
+	next_evaluation_at = excluded.next_evaluation_at, evaluated_at = excluded.evaluated_at
 `
 
 type SetSubjectParams struct {
@@ -1568,6 +1569,7 @@ type SetSubjectParams struct {
 	Leaf             int64         `json:"leaf"`
 	Outcome          string        `json:"outcome"`
 	NextEvaluationAt sql.NullInt64 `json:"next_evaluation_at"`
+	EvaluatedAt      int64         `json:"evaluated_at"`
 }
 
 func (q *Queries) SetSubject(ctx context.Context, arg SetSubjectParams) error {
@@ -1577,6 +1579,7 @@ func (q *Queries) SetSubject(ctx context.Context, arg SetSubjectParams) error {
 		arg.Leaf,
 		arg.Outcome,
 		arg.NextEvaluationAt,
+		arg.EvaluatedAt,
 	)
 	return err
 }
@@ -1734,7 +1737,7 @@ func (q *Queries) UpdateLedger(ctx context.Context, arg UpdateLedgerParams) erro
 const wrongSubjects = `-- name: WrongSubjects :many
 SELECT s.type, s.id, s.leaf FROM subjects s LEFT JOIN decisions d ON d.leaf = s.leaf
 WHERE d.leaf IS NULL OR d.subject_type <> s.type OR d.subject_id <> s.id OR d.outcome <> s.outcome
-	OR COALESCE(d.next_evaluation_at, -1) <> COALESCE(s.next_evaluation_at, -1)
+	OR d.evaluated_at <> s.evaluated_at OR COALESCE(d.next_evaluation_at, -1) <> COALESCE(s.next_evaluation_at, -1)
 	OR EXISTS (SELECT 1 FROM decisions x WHERE x.subject_type = s.type AND x.subject_id = s.id AND x.leaf > s.leaf)
 ORDER BY s.type, s.id LIMIT $1
 `

@@ -272,6 +272,9 @@ func tamperings() []tampering {
 		{"row changed: outcome of a subject", func(v vandal, j sound) {
 			v.exec("UPDATE subjects SET outcome = 'x' WHERE id = $1", j.victim.Subject.ID)
 		}, "subjects", "change acme/repo", ofVictim, "does not name the latest decision"},
+		{"row changed: time of a subject", func(v vandal, j sound) {
+			v.exec("UPDATE subjects SET evaluated_at = evaluated_at + 1 WHERE id = $1", j.victim.Subject.ID)
+		}, "subjects", "change acme/repo", ofVictim, "does not name the latest decision"},
 		{"row changed: node", func(v vandal, j sound) {
 			v.exec("UPDATE nodes SET hash = $1 WHERE level = 1", make([]byte, 32))
 		}, "nodes", "level 1, number 0", 0, "or the node was changed"},
@@ -504,7 +507,7 @@ func testTailCut(t *testing.T, d Database, j sound) {
 		t.Fatal(err)
 	}
 	v.exec("DELETE FROM subjects WHERE leaf >= $1", before.Size)
-	v.exec("INSERT INTO subjects SELECT subject_type, subject_id, leaf, outcome, next_evaluation_at FROM decisions d WHERE leaf < $1 AND NOT EXISTS (SELECT 1 FROM subjects s WHERE s.id = d.subject_id)", before.Size)
+	v.exec("INSERT INTO subjects SELECT subject_type, subject_id, leaf, outcome, next_evaluation_at, evaluated_at FROM decisions d WHERE leaf < $1 AND NOT EXISTS (SELECT 1 FROM subjects s WHERE s.id = d.subject_id)", before.Size)
 	v.exec("DELETE FROM dossiers WHERE digest IN (SELECT dossier FROM decisions WHERE leaf >= $1)", before.Size)
 	for _, table := range []string{"tags", "decisions"} {
 		v.exec("DELETE FROM "+table+" WHERE leaf >= $1", before.Size)

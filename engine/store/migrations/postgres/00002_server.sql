@@ -1,8 +1,14 @@
--- What a server needs besides the log.
+-- What a server needs besides the log, and quicker lists of what holds now.
 
 -- +goose Up
 -- decisions.content now leaves out the windows that sources cover, but of periods;
 -- rows of before keep theirs, which verification takes for right too.
+
+-- When the latest decision is as of, so that lists of the latest ones need not look
+-- at the others.
+ALTER TABLE subjects ADD COLUMN evaluated_at BIGINT NOT NULL DEFAULT 0;
+UPDATE subjects SET evaluated_at = COALESCE((SELECT d.evaluated_at FROM decisions d WHERE d.leaf = subjects.leaf), 0);
+CREATE INDEX subjects_time ON subjects (evaluated_at, leaf);
 
 -- Changes that somebody made through the API are entries like any other.
 CREATE INDEX entries_actions ON entries (idx) WHERE kind = 'action';
