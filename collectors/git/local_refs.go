@@ -66,7 +66,7 @@ func (g clone) heads(ctx context.Context, names []string) ([]Head, error) {
 	standard := g.defaultBranch(ctx, remote)
 	if len(names) == 0 {
 		if standard == "" {
-			return nil, errors.New("which branch is the default one is not known: name it with --branch")
+			return nil, errors.New("which branch is the default one is not known: name the branch")
 		}
 		names = []string{standard}
 	}

@@ -148,7 +148,7 @@ func (a *AWS) system() string { return "aws:" + a.account }
 func (a *AWS) outOfReach(w collectors.Window, commit func(collectors.Batch) error) error {
 	return commit(statement("aws", "reach", a.now, engine.CoverageFact{
 		Source: "iam", System: a.system(), Status: "incomplete", From: &w.Since, To: &w.Until, Missing: []string{"access_events"},
-		Reason: "LookupEvents shows 90 days: for what was before, read the files of a trail with --from",
+		Reason: "LookupEvents shows 90 days: for what was before, read the files of a trail (vouch collect iam --from)",
 	}))
 }
 

@@ -86,7 +86,7 @@ func (o *Okta) Collect(ctx context.Context, w collectors.Window, cursor json.Raw
 		if cursor == nil {
 			if err := commit(statement("okta", "reach", o.now, engine.CoverageFact{
 				Source: "iam", System: o.system(), Status: "incomplete", From: &w.Since, To: &floor, Missing: []string{"access_events"},
-				Reason: "Okta keeps its log for 90 days: for what was before, read an export with --from",
+				Reason: "Okta keeps its log for 90 days: for what was before, read an export (vouch collect iam --from)",
 			})); err != nil {
 				return err
 			}

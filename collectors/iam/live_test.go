@@ -456,7 +456,12 @@ func TestAWSRefusals(t *testing.T) {
 	}{
 		"LookupEvents": {refuseAWS("AccessDeniedException", func(s, _ string) bool { return s == "cloudtrail" }), []string{"access_events"}, []string{"cloudtrail:LookupEvents"}},
 		"a region":     {refuseAWS("UnrecognizedClientException", func(s, r string) bool { return s == "cloudtrail" && r == "eu-west-1" }), []string{"access_events"}, []string{"eu-west-1"}},
-		"IAM":          {refuseAWS("AccessDenied", func(s, _ string) bool { return s == "iam" }), []string{"credentials"}, []string{"iam:GetAccountAuthorizationDetails"}},
+		"two regions, each its own way": {func(w http.ResponseWriter, r *http.Request) bool {
+			codes := map[string]string{"eu-west-1": "UnrecognizedClientException", "us-east-1": "AccessDeniedException"}
+			_, region := scope(r)
+			return refuseAWS(codes[region], func(s, _ string) bool { return s == "cloudtrail" })(w, r)
+		}, []string{"access_events"}, []string{"UnrecognizedClientException to LookupEvents in eu-west-1", "AccessDeniedException to LookupEvents in us-east-1"}},
+		"IAM": {refuseAWS("AccessDenied", func(s, _ string) bool { return s == "iam" }), []string{"credentials"}, []string{"iam:GetAccountAuthorizationDetails"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := newAccount()

@@ -280,7 +280,9 @@ func (t *tour) read(ctx context.Context, now *snapshot, l listing, position stri
 	return parts.End(l.name)
 }
 
-// snapshotService reads one service; everything of its workspace stays unread.
+// snapshotService reads one service; everything of its workspace stays unread. That
+// never makes a window complete: a change of variables, of their groups or of the
+// protection shows in the audit log alone.
 func (t *tour) snapshotService(ctx context.Context, _ collectors.Window, _ string, commit func(collectors.Step) error) error {
 	p, a, err := t.Client.get(ctx, "services/"+t.Service, nil, 1)
 	if err != nil {
@@ -290,7 +292,7 @@ func (t *tour) snapshotService(ctx context.Context, _ collectors.Window, _ strin
 		return errors.New(refusal("services", "services/"+t.Service, &a))
 	}
 	parts := collectors.NewParts("services/"+p.ObservedAt.Format(time.DateOnly), "", commit)
-	alone := collectors.Gap{Source: "render", Fact: "audit_log", Reason: "only " + t.Service + " was read: name its workspace with --owner for the audit log"}
+	alone := collectors.Gap{Source: "render", Fact: "audit_log", Reason: "only " + t.Service + " was read: who changed what about it stands in the audit log of its workspace, which was not read"}
 	if err := parts.Take(Map(p), alone); err != nil {
 		return err
 	}

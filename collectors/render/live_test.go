@@ -944,7 +944,7 @@ func TestOneService(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := coverage(t, events)["render"]
-	if count(events, "service.deployed") != 5 || c.Status != "incomplete" || c.Service != l.Service || !strings.Contains(c.Reason, "--owner") {
+	if count(events, "service.deployed") != 5 || c.Status != "incomplete" || c.Service != l.Service || !strings.Contains(c.Reason, "audit log of its workspace") {
 		t.Errorf("%d deployments, coverage %s", count(events, "service.deployed"), engine.Facts(c))
 	}
 }

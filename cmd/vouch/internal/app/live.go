@@ -16,7 +16,11 @@ type Surroundings struct {
 	LookupEnv func(string) (string, bool) // credentials
 	Notice    func(string)                // told of every wait
 	Now       time.Time                   // when the collection began
+	Prefix    string                      // of the names of flags, "" or such as "git-"
 }
+
+// flag is the name of a flag as the person who reads a message would write it.
+func (s Surroundings) flag(name string) string { return "--" + s.Prefix + name }
 
 // Live says where a live collection goes: into the spool or the folder that is named.
 // Without either the events are written to Out as they come, and nothing is

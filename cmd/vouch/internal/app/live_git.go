@@ -100,7 +100,7 @@ func (g GitHub) connect(s Surroundings, owner string) (*git.GitHub, error) {
 		return nil, err
 	}
 	if secret == "" {
-		return nil, errors.New("no credentials for GitHub: set VOUCH_GITHUB_TOKEN, or name a file with --token-file, or an app with --app-id and --app-key")
+		return nil, fmt.Errorf("no credentials for GitHub: set VOUCH_GITHUB_TOKEN, or name a file with %s, or an app with %s and %s", s.flag("token-file"), s.flag("app-id"), s.flag("app-key"))
 	}
 	o.Token = secret
 	return git.Connect(o)

@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/config"
@@ -25,7 +24,7 @@ type Access struct {
 // Collectors gives one collector for each account and organisation.
 func (a Access) Collectors(ctx context.Context, s Surroundings) ([]collectors.Collector, error) {
 	if !a.AWS && (len(a.Regions) > 0 || a.Profile != "") {
-		return nil, errors.New("--region and --profile say which part of AWS to read: add --aws")
+		return nil, fmt.Errorf("%s and %s say which part of AWS to read: add %s", s.flag("region"), s.flag("profile"), s.flag("aws"))
 	}
 	var all []collectors.Collector
 	if a.AWS {
@@ -53,7 +52,7 @@ func (a Access) Collectors(ctx context.Context, s Surroundings) ([]collectors.Co
 			return nil, err
 		}
 		if secret == "" {
-			return nil, errors.New("no credentials for Okta: set VOUCH_OKTA_TOKEN, or name a file with --token-file")
+			return nil, fmt.Errorf("no credentials for Okta: set VOUCH_OKTA_TOKEN, or name a file with %s", s.flag("token-file"))
 		}
 		okta, err := iam.NewOkta(secret, collectors.Service{Base: base, Notice: s.Notice})
 		if err != nil {

@@ -1,7 +1,6 @@
 package app
 
 import (
-	"errors"
 	"fmt"
 	"net"
 	"net/url"
@@ -24,7 +23,7 @@ type Render struct {
 func (r Render) Collectors(s Surroundings) ([]collectors.Collector, error) {
 	if len(r.Owners)+len(r.Services) == 0 {
 		if r.Organization != "" {
-			return nil, errors.New("--organization adds an audit log to a workspace: name the workspace with --owner")
+			return nil, fmt.Errorf("%s adds an audit log to a workspace: name the workspace with %s", s.flag("organization"), s.flag("owner"))
 		}
 		return nil, nil
 	}
@@ -41,7 +40,7 @@ func (r Render) Collectors(s Surroundings) ([]collectors.Collector, error) {
 		return nil, err
 	}
 	if key == "" {
-		return nil, errors.New("no credentials for Render: set VOUCH_RENDER_API_KEY, or name a file with --token-file")
+		return nil, fmt.Errorf("no credentials for Render: set VOUCH_RENDER_API_KEY, or name a file with %s", s.flag("token-file"))
 	}
 	client, err := render.NewClient(key, service)
 	if err != nil {

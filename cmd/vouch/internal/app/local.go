@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -19,10 +18,10 @@ type Clones struct {
 	At              time.Time
 }
 
-// Collectors opens every clone. notice is told which branches it reads.
-func (c Clones) Collectors(ctx context.Context, notice func(string)) ([]collectors.Collector, error) {
+// Collectors opens every clone. The notice tells which branches it reads.
+func (c Clones) Collectors(ctx context.Context, s Surroundings) ([]collectors.Collector, error) {
 	if len(c.Paths) == 0 && (len(c.Branches) > 0 || c.Signatures) {
-		return nil, errors.New("--branch and --verify-signatures concern clones: name one with --repo")
+		return nil, fmt.Errorf("%s and %s concern clones: name one with %s", s.flag("branch"), s.flag("verify-signatures"), s.flag("repo"))
 	}
 	var all []collectors.Collector
 	names := map[string]string{}
@@ -36,7 +35,7 @@ func (c Clones) Collectors(ctx context.Context, notice func(string)) ([]collecto
 		}
 		names[l.Name()] = path
 		for _, h := range l.Heads() {
-			notice(fmt.Sprintf("%s: branch %s of %s, from %s at %.12s", l.Name(), h.Branch, l.Repository(), h.Ref, h.SHA))
+			s.Notice(fmt.Sprintf("%s: branch %s of %s, from %s at %.12s", l.Name(), h.Branch, l.Repository(), h.Ref, h.SHA))
 		}
 		all = append(all, l)
 	}

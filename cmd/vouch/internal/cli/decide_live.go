@@ -25,7 +25,10 @@ func prefixed(flags *pflag.FlagSet, source string, declare liveFlags) liveSystem
 		flags.AddFlag(f)
 	})
 	own.AddFlag(flags.Lookup("since"))
-	return open
+	return func(ctx context.Context, s app.Surroundings) ([]collectors.Collector, error) {
+		s.Prefix = source + "-"
+		return open(ctx, s)
+	}
 }
 
 // collect reads the live systems that the command line names, into the journal.

@@ -17,6 +17,6 @@ func cloneFlags(flags *pflag.FlagSet) liveSystems {
 	flags.BoolVar(&c.Signatures, "verify-signatures", false, "with --repo, have Git verify signed commits with the keys on this machine")
 	return func(ctx context.Context, s app.Surroundings) ([]collectors.Collector, error) {
 		c.Whole, c.At = !flags.Changed("since"), s.Now
-		return c.Collectors(ctx, s.Notice)
+		return c.Collectors(ctx, s)
 	}
 }
