@@ -34,6 +34,9 @@ type Options struct {
 	// outcome, or "" where it cannot: see ReviewOutcome. It must depend on the
 	// dossier alone. Without it target_review stays out.
 	Review func(engine.Dossier) string
+	// Imagined says that the newest events have not happened: somebody asks what would
+	// follow if they did. What was read up to Freshness before At is then enough.
+	Imagined bool
 	// Periods are the reporting periods that get a dossier of their own.
 	Periods []Span
 }

@@ -146,7 +146,7 @@ func (a *assembler) source(name string, s scope) engine.SourceStatus {
 		from = a.opts.At.Add(-a.opts.Freshness)
 		to = from
 	}
-	if s.open || name == "issues" || name == "attestations" || name == "scanner" {
+	if s.open || a.opts.Imagined || name == "issues" || name == "attestations" || name == "scanner" {
 		to = a.opts.At.Add(-a.opts.Freshness)
 		if to.Before(from) {
 			to = from
@@ -297,6 +297,9 @@ func (a *assembler) systemWindow(name, system string, s scope, from, to time.Tim
 
 // windowCovers reports whether a complete run of a source covers an instant.
 func (a *assembler) windowCovers(source string, at time.Time) bool {
+	if last := a.opts.At.Add(-a.opts.Freshness); a.opts.Imagined && at.After(last) {
+		at = last
+	}
 	return slices.ContainsFunc(a.windows, func(f fact[engine.CoverageFact]) bool {
 		c := f.Data
 		return c.Source == source && c.Status == "complete" && !c.From.After(at) && !c.To.Before(at)
@@ -329,7 +332,7 @@ func (a *assembler) answers(source string, s scope) []fact[engine.CoverageFact] 
 	last := map[string]fact[engine.CoverageFact]{}
 	for _, about := range append(compact(slices.Concat(s.pulls, s.shas)), "") {
 		for _, f := range a.answered[source+" "+about] {
-			if about == "" && !concerns(f.Data, s) {
+			if about == "" && (!concerns(f.Data, s) || elsewhen(f.Data, s)) {
 				continue
 			}
 			for _, one := range split(f) {
@@ -346,6 +349,12 @@ func (a *assembler) answers(source string, s scope) []fact[engine.CoverageFact] 
 		out = append(out, last[key])
 	}
 	return out
+}
+
+// elsewhen: the record says that a stretch of time could not be read in which the
+// subject was not yet, or no longer.
+func elsewhen(c engine.CoverageFact, s scope) bool {
+	return isWindow(c) && c.Status != "complete" && !s.from.IsZero() && (c.To.Before(s.from) || (!s.open && c.From.After(s.to)))
 }
 
 // split gives every fact that a reading names a reading of its own.

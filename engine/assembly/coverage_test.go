@@ -25,6 +25,9 @@ func TestSources(t *testing.T) {
 	system := func(id, system, status, from, to string, missing ...string) engine.Event {
 		return cover(id, to, engine.CoverageFact{Source: "render", System: system, Status: status, From: on(from), To: on(to), Missing: missing})
 	}
+	of := func(id, repository, status, from, to string, missing ...string) engine.Event {
+		return cover(id, to, engine.CoverageFact{Source: "github", Status: status, Repository: repository, From: on(from), To: on(to), Missing: missing, Reason: map[bool]string{true: "403"}[status != "complete"]})
+	}
 	answer := func(id, when, status string, facts, missing []string) engine.Event {
 		return cover(id, when, engine.CoverageFact{Source: "github", Status: status, Repository: repo, Number: &n, Facts: facts, Missing: missing, Reason: map[bool]string{true: "403"}[status != "complete"]})
 	}
@@ -41,6 +44,8 @@ func TestSources(t *testing.T) {
 		"every answer, no window":        {[]engine.Event{answer("a", "12:00", "complete", []string{"pull_request", "reviews", "commits", "files", "checks", "rulesets", "timeline", "activity"}, nil)}, "github", "complete", nil},
 		"some answers, no window":        {[]engine.Event{answer("a", "12:00", "complete", []string{"pull_request", "commits", "files", "checks", "branch_protection", "timeline", "activity"}, nil)}, "github", "incomplete", []string{"reviews"}},
 		"failure nobody names":           {append(read("github"), answer("a", "12:00", "unavailable", nil, nil)), "github", "incomplete", []string{"unnamed"}},
+		"unread long before":             {[]engine.Event{of("a", repo, "incomplete", "2026-08-01T00:00:00Z", "2026-11-01T00:00:00Z", "rule_suites"), of("b", repo, "complete", "2026-11-01T00:00:00Z", now)}, "github", "complete", nil},
+		"unread in its time":             {[]engine.Event{of("a", repo, "incomplete", "2026-08-01T00:00:00Z", "2026-11-10T12:00:00Z", "rule_suites"), of("b", repo, "complete", "2026-11-10T12:00:00Z", now)}, "github", "incomplete", []string{"rule_suites"}},
 		"two windows that touch":         {[]engine.Event{window("a", "render", "complete", "2026-11-10T08:00:00Z", "2026-11-10T10:00:00Z"), window("b", "render", "complete", "2026-11-10T10:00:00Z", "2026-11-10T12:00:00Z")}, "render", "complete", nil},
 		"a gap between windows":          {[]engine.Event{window("a", "render", "complete", "2026-11-10T08:00:00Z", "2026-11-10T10:00:00Z"), window("b", "render", "complete", "2026-11-10T10:30:00Z", "2026-11-10T12:00:00Z")}, "render", "incomplete", []string{"audit_log", "deploys", "events"}},
 		"a gap read again":               {[]engine.Event{window("a", "render", "unavailable", "2026-11-10T08:00:00Z", "2026-11-10T12:00:00Z"), window("b", "render", "complete", "2026-11-09T00:00:00Z", "2026-11-11T00:00:00Z")}, "render", "complete", nil},

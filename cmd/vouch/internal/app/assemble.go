@@ -88,8 +88,12 @@ func assemble(ctx context.Context, events []engine.Event, dir assembly.Directory
 	if err != nil {
 		return nil, nil, err
 	}
-	var unjudged []assembly.Problem
 	opts.At = at
+	return assembleWith(ctx, events, dir, opts, p)
+}
+
+func assembleWith(ctx context.Context, events []engine.Event, dir assembly.Directory, opts assembly.Options, p engine.Policy) ([]engine.Dossier, []assembly.Problem, error) {
+	var unjudged []assembly.Problem
 	opts.Review = func(d engine.Dossier) string {
 		decision, err := evaluate(ctx, p, d)
 		if err != nil {

@@ -125,7 +125,14 @@ func (g Gate) merged(ctx context.Context, id string) ([]engine.Dossier, []string
 	if err != nil {
 		return nil, nil, err
 	}
-	return slices.DeleteFunc(all, func(d engine.Dossier) bool { return d.Subject != engine.Subject{Type: "change", ID: id} }), nil, nil
+	all = slices.DeleteFunc(all, func(d engine.Dossier) bool { return d.Subject != engine.Subject{Type: "change", ID: id} })
+	for _, d := range all {
+		if open && d.Change != nil && len(d.Change.Deployments) == 0 {
+			// What follows a merge is owed afterwards: no deployment of it can be on record.
+			d.Sources["render"] = engine.SourceStatus{Status: "complete", From: &g.At, To: &g.At}
+		}
+	}
+	return all, nil, nil
 }
 
 // merge is the event that the merge of a pull request would be. open is false when it
@@ -224,7 +231,11 @@ func (g Gate) deployed(ctx context.Context, p engine.PlannedDeployment) ([]engin
 }
 
 func (g Gate) assemble(ctx context.Context, planned ...engine.Event) ([]engine.Dossier, error) {
-	events := append(slices.Clone(g.Events), planned...)
-	dossiers, _, err := assemble(ctx, events, g.Directory, g.Policy.settings, g.Policy, g.At, nil)
+	opts, err := assemblyOptions(g.Policy.settings, nil)
+	if err != nil {
+		return nil, err
+	}
+	opts.At, opts.Imagined = g.At, len(planned) > 0
+	dossiers, _, err := assembleWith(ctx, append(slices.Clone(g.Events), planned...), g.Directory, opts, g.Policy)
 	return dossiers, err
 }
