@@ -238,6 +238,19 @@ func large(b *testing.B, kind string, d storetest.Database, decisions int) *jour
 	return j
 }
 
+// each runs a benchmark on journals of every kind and of some sizes, and makes only
+// those that were asked for.
+func each(b *testing.B, sizes []int, run func(b *testing.B, j *journal)) {
+	b.Helper()
+	for _, kind := range kinds(b) {
+		b.Run(kind.name, func(b *testing.B) {
+			for _, size := range sizes {
+				b.Run(strconv.Itoa(size), func(b *testing.B) { run(b, large(b, kind.name, kind.Database, size)) })
+			}
+		})
+	}
+}
+
 func analyze(b *testing.B, db *sql.DB) {
 	b.Helper()
 	if _, err := db.ExecContext(context.Background(), "ANALYZE"); err != nil {
@@ -265,116 +278,104 @@ func closeLarge() error {
 // BenchmarkList asks for the first page by each filter, at several sizes.
 func BenchmarkList(b *testing.B) {
 	middle := func(j *journal) time.Time { return storetest.Epoch.Add(time.Duration(j.decisions/2) * time.Minute) }
-	for _, kind := range kinds(b) {
-		for _, size := range sizes(b) {
-			j := large(b, kind.name, kind.Database, size)
-			for _, one := range []struct {
-				name   string
-				filter engine.DecisionFilter
-			}{
-				{"all", engine.DecisionFilter{}},
-				{"latest", engine.DecisionFilter{Latest: true}},
-				{"outcome", engine.DecisionFilter{Outcomes: []string{"unknown"}}},
-				{"control", engine.DecisionFilter{Controls: []string{"CM-1.1"}}},
-				{"control-status", engine.DecisionFilter{Controls: []string{"CM-1.1"}, Statuses: []string{"fail"}}},
-				{"status", engine.DecisionFilter{Statuses: []string{"fail"}}},
-				{"class", engine.DecisionFilter{Classes: []string{"emergency"}}},
-				{"risk", engine.DecisionFilter{Risks: []string{"high"}}},
-				{"person", engine.DecisionFilter{Persons: []string{"mia"}}},
-				{"repository", engine.DecisionFilter{Repositories: []string{"acme/repo7"}}},
-				{"service", engine.DecisionFilter{Services: []string{"srv-api"}}},
-				{"time", engine.DecisionFilter{From: middle(j), To: middle(j).Add(24 * time.Hour)}},
-				{"text-rare", engine.DecisionFilter{Text: fmt.Sprintf("renewal repo7 %d", 7)}},
-				{"text-common", engine.DecisionFilter{Text: "renewal part"}},
-				{"several", engine.DecisionFilter{Outcomes: []string{"non_compliant"}, Persons: []string{"mia"}, Classes: []string{"normal"}, From: middle(j)}},
-			} {
-				b.Run(fmt.Sprintf("%s/%d/%s", kind.name, size, one.name), func(b *testing.B) {
-					for b.Loop() {
-						page, err := j.List(b.Context(), one.filter, "", 50)
-						if err != nil || len(page.Decisions) == 0 {
-							b.Fatal(page, err)
-						}
+	each(b, sizes(b), func(b *testing.B, j *journal) {
+		for _, one := range []struct {
+			name   string
+			filter engine.DecisionFilter
+		}{
+			{"all", engine.DecisionFilter{}},
+			{"latest", engine.DecisionFilter{Latest: true}},
+			{"outcome", engine.DecisionFilter{Outcomes: []string{"unknown"}}},
+			{"control", engine.DecisionFilter{Controls: []string{"CM-1.1"}}},
+			{"control-status", engine.DecisionFilter{Controls: []string{"CM-1.1"}, Statuses: []string{"fail"}}},
+			{"status", engine.DecisionFilter{Statuses: []string{"fail"}}},
+			{"class", engine.DecisionFilter{Classes: []string{"emergency"}}},
+			{"risk", engine.DecisionFilter{Risks: []string{"high"}}},
+			{"person", engine.DecisionFilter{Persons: []string{"mia"}}},
+			{"repository", engine.DecisionFilter{Repositories: []string{"acme/repo7"}}},
+			{"service", engine.DecisionFilter{Services: []string{"srv-api"}}},
+			{"time", engine.DecisionFilter{From: middle(j), To: middle(j).Add(24 * time.Hour)}},
+			{"text-rare", engine.DecisionFilter{Text: fmt.Sprintf("renewal repo7 %d", 7)}},
+			{"text-common", engine.DecisionFilter{Text: "renewal part"}},
+			{"several", engine.DecisionFilter{Outcomes: []string{"non_compliant"}, Persons: []string{"mia"}, Classes: []string{"normal"}, From: middle(j)}},
+		} {
+			b.Run(one.name, func(b *testing.B) {
+				for b.Loop() {
+					page, err := j.List(b.Context(), one.filter, "", 50)
+					if err != nil || len(page.Decisions) == 0 {
+						b.Fatal(page, err)
 					}
-				})
-			}
+				}
+			})
 		}
-	}
+	})
 }
 
 // BenchmarkGet reads one decision with its dossier, the latest on a subject, and
 // the size of the database for each decision.
 func BenchmarkGet(b *testing.B) {
-	for _, kind := range kinds(b) {
-		for _, size := range sizes(b) {
-			j := large(b, kind.name, kind.Database, size)
-			b.Run(fmt.Sprintf("%s/%d", kind.name, size), func(b *testing.B) {
-				n := 0
-				for b.Loop() {
-					b.StopTimer()
-					n = (n*31 + 17) % size
-					id := storetest.Judged(storetest.Judge(), n, 0, 0).Decision.ID
-					b.StartTimer()
-					record, err := j.Decision(b.Context(), id)
-					if err != nil {
-						b.Fatal(err)
-					}
-					if _, err := j.Dossier(b.Context(), record.Dossier); err != nil {
-						b.Fatal(err)
-					}
+	each(b, sizes(b), func(b *testing.B, j *journal) {
+		b.Run("decision", func(b *testing.B) {
+			n := 0
+			for b.Loop() {
+				b.StopTimer()
+				n = (n*31 + 17) % j.decisions
+				id := storetest.Judged(storetest.Judge(), n, 0, 0).Decision.ID
+				b.StartTimer()
+				record, err := j.Decision(b.Context(), id)
+				if err != nil {
+					b.Fatal(err)
 				}
-				b.ReportMetric(float64(j.bytes)/float64(size), "bytes/decision")
-			})
-			b.Run(fmt.Sprintf("%s/%d/deadlines", kind.name, size), func(b *testing.B) {
-				for b.Loop() {
-					if list, err := j.Deadlines(b.Context(), engine.SubjectFilter{}, nil, 50); err != nil || len(list) != 50 {
-						b.Fatal(list, err)
-					}
+				if _, err := j.Dossier(b.Context(), record.Dossier); err != nil {
+					b.Fatal(err)
 				}
-			})
-			b.Run(fmt.Sprintf("%s/%d/subjects", kind.name, size), func(b *testing.B) {
-				for b.Loop() {
-					after := engine.Subject{Type: "change", ID: "acme/repo15"}
-					if list, err := j.Subjects(b.Context(), engine.SubjectFilter{Outcome: "unknown"}, after, 50); err != nil || len(list) != 50 {
-						b.Fatal(list, err)
-					}
+			}
+			b.ReportMetric(float64(j.bytes)/float64(j.decisions), "bytes/decision")
+		})
+		b.Run("deadlines", func(b *testing.B) {
+			for b.Loop() {
+				if list, err := j.Deadlines(b.Context(), engine.SubjectFilter{}, nil, 50); err != nil || len(list) != 50 {
+					b.Fatal(list, err)
 				}
-			})
-		}
-	}
+			}
+		})
+		b.Run("subjects", func(b *testing.B) {
+			for b.Loop() {
+				after := engine.Subject{Type: "change", ID: "acme/repo15"}
+				if list, err := j.Subjects(b.Context(), engine.SubjectFilter{Outcome: "unknown"}, after, 50); err != nil || len(list) != 50 {
+					b.Fatal(list, err)
+				}
+			}
+		})
+	})
 }
 
 // BenchmarkVerify verifies a whole journal.
 func BenchmarkVerify(b *testing.B) {
-	for _, kind := range kinds(b) {
-		for _, size := range sizes(b)[:1] { // it takes as long for each entry at any size
-			j := large(b, kind.name, kind.Database, size)
-			b.Run(fmt.Sprintf("%s/%d", kind.name, size), func(b *testing.B) {
-				for b.Loop() {
-					report, err := j.Verify(b.Context(), store.Verification{Keys: []ledger.PublicKey{j.key.Public()}})
-					if err != nil || !report.Sound() {
-						b.Fatal(report, err)
-					}
+	each(b, sizes(b)[:1], func(b *testing.B, j *journal) { // it takes as long for each entry at any size
+		b.Run("entries", func(b *testing.B) {
+			for b.Loop() {
+				report, err := j.Verify(b.Context(), store.Verification{Keys: []ledger.PublicKey{j.key.Public()}})
+				if err != nil || !report.Sound() {
+					b.Fatal(report, err)
 				}
-				b.ReportMetric(float64(size)*float64(b.N)/b.Elapsed().Seconds(), "entries/s")
-			})
-		}
-	}
+			}
+			b.ReportMetric(float64(j.decisions)*float64(b.N)/b.Elapsed().Seconds(), "entries/s")
+		})
+	})
 }
 
 // BenchmarkProve makes and checks proofs of inclusion.
 func BenchmarkProve(b *testing.B) {
-	for _, kind := range kinds(b) {
-		for _, size := range sizes(b) {
-			j := large(b, kind.name, kind.Database, size)
-			b.Run(fmt.Sprintf("%s/%d", kind.name, size), func(b *testing.B) {
-				n := 0
-				for b.Loop() {
-					n = (n*31 + 17) % size
-					if _, err := j.ProveInclusion(b.Context(), int64(n)); err != nil {
-						b.Fatal(err)
-					}
+	each(b, sizes(b), func(b *testing.B, j *journal) {
+		b.Run("inclusion", func(b *testing.B) {
+			n := 0
+			for b.Loop() {
+				n = (n*31 + 17) % j.decisions
+				if _, err := j.ProveInclusion(b.Context(), int64(n)); err != nil {
+					b.Fatal(err)
 				}
-			})
-		}
-	}
+			}
+		})
+	})
 }

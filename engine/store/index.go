@@ -214,38 +214,38 @@ func readDossier(text []byte) (canonical []byte, content contents, err error) {
 	return doc.Canonical(), content, nil
 }
 
-// contents are digests of what a dossier knows no matter when one looked: of the
-// dossier without evaluated_at and, unless its subject is a period, without the ends
-// of the windows that its sources cover, which every poll moves. The first journals
-// kept the windows; both digests are right, and two dossiers with one of them in
-// common are the same.
-type contents struct{ now, first []byte }
+// contents names what a dossier knows no matter when one looked: now is the digest of
+// the dossier without evaluated_at and, unless its subject is a period, without the
+// ends of the windows that its sources cover, which every poll moves. The digest that
+// the first journals kept has the windows; both are right, and two dossiers with one
+// of them in common are the same.
+type contents struct {
+	now     []byte
+	dossier map[string]any
+}
 
-func contentsOf(dossier map[string]any) (c contents, err error) {
+func contentsOf(dossier map[string]any) (contents, error) {
 	rest := maps.Clone(dossier)
 	delete(rest, "evaluated_at")
-	if c.first, err = digestOf(rest); err != nil {
-		return c, err
-	}
 	subject, _ := dossier["subject"].(map[string]any)
-	sources, ok := dossier["sources"].(map[string]any)
-	if !ok || subject["type"] == "period" {
-		c.now = c.first
-		return c, nil
+	if sources, ok := dossier["sources"].(map[string]any); ok && subject["type"] != "period" {
+		rest["sources"] = withoutWindows(sources)
 	}
-	known := make(map[string]any, len(sources))
+	now, err := digestOf(rest)
+	return contents{now, dossier}, err
+}
+
+func withoutWindows(sources map[string]any) map[string]any {
+	out := maps.Clone(sources)
 	for name, source := range sources {
 		if fields, ok := source.(map[string]any); ok {
 			fields = maps.Clone(fields)
 			delete(fields, "from")
 			delete(fields, "to")
-			source = fields
+			out[name] = fields
 		}
-		known[name] = source
 	}
-	rest["sources"] = known
-	c.now, err = digestOf(rest)
-	return c, err
+	return out
 }
 
 func digestOf(v any) ([]byte, error) {
@@ -254,10 +254,15 @@ func digestOf(v any) ([]byte, error) {
 	return sum[:], err
 }
 
-// stored is the digest that a row keeps, if it is one of these.
+// stored is the digest that a row keeps, if it is one of the two, else that of now.
 func (c contents) stored(digest []byte) []byte {
-	if bytes.Equal(digest, c.first) {
-		return c.first
+	if bytes.Equal(digest, c.now) {
+		return c.now
+	}
+	rest := maps.Clone(c.dossier)
+	delete(rest, "evaluated_at")
+	if first, err := digestOf(rest); err == nil && bytes.Equal(digest, first) {
+		return first
 	}
 	return c.now
 }
