@@ -1,24 +1,18 @@
 package assembly
 
-import (
-	"strings"
-	"testing"
+import "testing"
 
-	"github.com/changevouch/changevouch/engine"
-)
-
-// Nobody has read what has not happened: of an imagined merge it is enough that the
-// source was read up to a day before, and of a real one it is not.
+// Nobody has read what has not happened: of an imagined deployment it is enough that
+// the sources were read up to a day before, and of a real one it is not.
 func TestImagined(t *testing.T) {
 	const tomorrow = "2026-11-21T08:00:00Z"
-	merged := tell("github:pull_request:1:merged", "change.merged", tomorrow, "alice", engine.PullRequestFact{
-		Repository: repo, Number: 500, Title: "Imagined", Author: who("alice"), CreatedAt: on("2026-11-20T08:00:00Z"), MergedAt: on(tomorrow), MergedBy: who("alice"), BaseBranch: "main",
-		HeadSHA: stray, MergeCommitSHA: stray, State: "closed", Body: wellDescribed})
-	for _, imagined := range []bool{true, false} {
-		dossiers, _ := Assemble(append(everything(), merged), directory(t), Options{At: at(tomorrow), Imagined: imagined})
-		if len(dossiers) != 1 {
-			t.Fatalf("%d dossiers", len(dossiers))
+	live := prod("dep-tomorrow", merge, "new_commit", tomorrow, tomorrow, "")
+	for imagined, status := range map[bool]string{true: "complete", false: "incomplete"} {
+		dossiers, _ := Assemble(append(append(change(), everything()...), live), directory(t), Options{At: at(tomorrow), Imagined: imagined})
+		for _, d := range dossiers {
+			if d.Subject.ID == "acme/shop#412" {
+				same(t, "render", d.Sources["render"].Status, status)
+			}
 		}
-		same(t, "read far enough", !strings.Contains(dossiers[0].Sources["github"].Reason, "not read for all of"), imagined)
 	}
 }
