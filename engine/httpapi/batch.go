@@ -61,8 +61,11 @@ func (s *server) evaluateBatch(w http.ResponseWriter, r *http.Request) {
 	reading.Go(func() { in.read(ctx) })
 	answered := false
 	defer func() {
-		in.stop(cancel)
+		cut := in.stop(cancel)
 		reading.Wait()
+		if cut {
+			panic(http.ErrAbortHandler) // the client is gone
+		}
 		in.leave(r.Body)
 	}()
 	for {
@@ -109,7 +112,10 @@ type intake struct {
 	most     int64         // bytes of a line
 	reader   *bufio.Reader
 	lines    chan line
-	lock     sync.Mutex
+
+	lock  sync.Mutex
+	ended bool // nothing more is read
+	whole bool // to the end of the stream
 }
 
 // read hands over one line after another, each of which must come in time. A line
@@ -131,9 +137,19 @@ func (in *intake) read(ctx context.Context) {
 			}
 		}
 		if err != nil {
+			in.end(!broken)
 			return
 		}
 	}
+}
+
+// end says that the stream was read, to its end or to where it is broken. The deadline
+// goes at once: net/http reads on to see whether the client leaves.
+func (in *intake) end(whole bool) {
+	in.lock.Lock()
+	defer in.lock.Unlock()
+	in.ended, in.whole = true, whole
+	_ = in.control.SetReadDeadline(time.Time{}) // where there is a connection
 }
 
 // wait gives the next line its time; it is false once the batch was stopped.
@@ -147,12 +163,16 @@ func (in *intake) wait(ctx context.Context) bool {
 	return true
 }
 
-// stop ends the reading, also of a line that does not come.
-func (in *intake) stop(cancel func()) {
+// stop ends the reading, also of a line that does not come: that takes the connection
+// with it.
+func (in *intake) stop(cancel func()) (cut bool) {
 	in.lock.Lock()
 	defer in.lock.Unlock()
 	cancel()
-	_ = in.control.SetReadDeadline(time.Now()) // where there is a connection
+	if !in.ended {
+		_ = in.control.SetReadDeadline(time.Now()) // where there is a connection
+	}
+	return !in.ended
 }
 
 // What may be left of a stream that was given up, so that its sender reads the answer
@@ -165,11 +185,13 @@ const (
 // leave leaves the connection as it was, for the next request. Where the stream goes
 // on it is cut: net/http must not find the rest of a body that was read beside it.
 func (in *intake) leave(body io.Reader) {
-	_ = in.control.SetReadDeadline(time.Now().Add(leaveTime))
-	if _, err := io.CopyN(io.Discard, body, mostLeft); !errors.Is(err, io.EOF) {
-		panic(http.ErrAbortHandler)
+	if !in.whole {
+		_ = in.control.SetReadDeadline(time.Now().Add(leaveTime))
+		if _, err := io.CopyN(io.Discard, body, mostLeft); !errors.Is(err, io.EOF) {
+			panic(http.ErrAbortHandler)
+		}
+		_ = in.control.SetReadDeadline(time.Time{})
 	}
-	_ = in.control.SetReadDeadline(time.Time{})
 	_ = in.control.SetWriteDeadline(time.Time{})
 }
 
@@ -188,8 +210,7 @@ func (in *intake) line() ([]byte, error) {
 }
 
 func lineFault(err error) error {
-	var large *http.MaxBytesError
-	if errors.As(err, &large) {
+	if large, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return large
 	}
 	return problemOf(http.StatusBadRequest, "the stream ends here, it cannot be read: "+err.Error())

@@ -366,7 +366,7 @@ func (l *DecisionLog) upload(ctx context.Context) {
 				continue
 			}
 			if ctx.Err() == nil {
-				l.config.Log.Warn("decision log: the sink takes nothing, trying again", "error", err.Error(), "wait", wait, "segments", len(segments))
+				l.config.Log.WarnContext(ctx, "decision log: the sink takes nothing, trying again", "error", err.Error(), "wait", wait, "segments", len(segments))
 			}
 			select {
 			case <-ctx.Done():

@@ -9,6 +9,7 @@ import (
 	"crypto/rsa"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -181,7 +182,7 @@ func TestOIDC(t *testing.T) {
 				}
 				return
 			}
-			refused, ok := err.(refusal)
+			refused, ok := errors.AsType[refusal](err)
 			if !ok || !strings.Contains(refused.Error(), tt.refusal) || got != (Principal{}) {
 				t.Errorf("%+v, %v", got, err)
 			}

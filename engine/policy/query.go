@@ -112,8 +112,7 @@ func evaluationError(err error) *QueryError {
 		return &QueryError{Code: QueryInternal, Message: err.Error()}
 	}
 	out := &QueryError{Code: QueryInternal, Message: "error(s) occurred while evaluating query"}
-	var fault *topdown.Error
-	if errors.As(err, &fault) {
+	if fault, ok := errors.AsType[*topdown.Error](err); ok {
 		if text, err := json.Marshal(fault); err == nil {
 			out.Errors = append(out.Errors, text)
 		}
