@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -20,6 +19,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/changevouch/changevouch/collectors"
+	"github.com/changevouch/changevouch/collectors/collectorstest"
 	"github.com/changevouch/changevouch/collectors/iam"
 	"github.com/changevouch/changevouch/engine"
 )
@@ -121,16 +121,8 @@ func (o *organisation) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func okta(t testing.TB, o *organisation, change func(*collectors.Service)) *iam.Okta {
 	t.Helper()
-	server := httptest.NewServer(o)
-	t.Cleanup(server.Close)
-	o.address = server.URL
-	base, err := url.Parse(server.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	transport := &http.Transport{}
-	t.Cleanup(transport.CloseIdleConnections)
-	service := collectors.Service{Base: base, Transport: transport, Sleep: func(ctx context.Context, _ time.Duration) error { return ctx.Err() }}
+	service := collectorstest.Serve(t, o, "")
+	o.address = service.Base.String()
 	if change != nil {
 		change(&service)
 	}
@@ -393,28 +385,12 @@ func TestOktaKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	requests := len(o.requests)
-	for seed := range uint64(50) {
-		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
-			t.Parallel()
-			dir := t.TempDir()
-			o := newOrganisation()
-			c := okta(t, o, nil)
-			killed(t, seed, requests, func(each func()) {
-				o.before = func(http.ResponseWriter, *http.Request) bool { each(); return false }
-			}, func(ctx context.Context) error {
-				spool, err := collectors.OpenFolder(dir)
-				if err != nil {
-					t.Fatal(err)
-				}
-				defer spool.Close()
-				_, err = collectors.Run(ctx, c, window, spool, nil)
-				return err
-			})
-			if diff := cmp.Diff(sameHost(undisturbed, facts(lasting(want))), sameHost(c, facts(lasting(lines(t, dir))))); diff != "" {
-				t.Fatalf("(-undisturbed +killed):\n%s", diff)
-			}
-		})
-	}
+	collectorstest.Survives(t, window, requests, sameHost(undisturbed, facts(lasting(want))), func(t *testing.T, request func()) (collectors.Collector, func([]engine.Event) []string) {
+		o := newOrganisation()
+		c := okta(t, o, nil)
+		o.before = func(http.ResponseWriter, *http.Request) bool { request(); return false }
+		return c, func(events []engine.Event) []string { return sameHost(c, facts(lasting(events))) }
+	})
 }
 
 func TestOktaSecrets(t *testing.T) {

@@ -3,17 +3,13 @@ package iam_test
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"maps"
-	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -25,6 +21,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/changevouch/changevouch/collectors"
+	"github.com/changevouch/changevouch/collectors/collectorstest"
 	"github.com/changevouch/changevouch/collectors/iam"
 	"github.com/changevouch/changevouch/engine"
 )
@@ -40,6 +37,13 @@ var window = collectors.Window{
 }
 
 type row = map[string]any
+
+var (
+	collect = collectorstest.Collect
+	facts   = collectorstest.Facts
+	windows = collectorstest.Windows
+	count   = collectorstest.Count
+)
 
 // trouble answers a request in place of the service, or lets it pass.
 type trouble func(http.ResponseWriter, *http.Request) bool
@@ -255,95 +259,6 @@ func (unlimited) GetToken(context.Context, uint) (func() error, error) {
 }
 func (unlimited) AddTokens(uint) error { return nil }
 
-// collect runs into a folder and reads what it then holds.
-func collect(t testing.TB, c collectors.Collector, w collectors.Window, dir string) ([]engine.Event, error) {
-	t.Helper()
-	spool, err := collectors.OpenFolder(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, runErr := collectors.Run(t.Context(), c, w, spool, nil)
-	if err := spool.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return kept(t, dir), runErr
-}
-
-func kept(t testing.TB, dir string) []engine.Event {
-	t.Helper()
-	r, err := collectors.ReadEvents(t.Context(), dir)
-	if err != nil && !strings.Contains(err.Error(), "no recorded payload") {
-		t.Fatal(err)
-	}
-	if len(r.Faults)+len(r.Conflicts) > 0 {
-		t.Errorf("faults %v, conflicts %v", r.Faults, r.Conflicts)
-	}
-	return r.Events
-}
-
-// lines reads what a folder holds without checking every event again.
-func lines(t testing.TB, dir string) []engine.Event {
-	t.Helper()
-	byID := map[string]engine.Event{}
-	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
-		if err != nil || !strings.HasSuffix(path, ".ndjson") {
-			return err
-		}
-		b, err := os.ReadFile(path)
-		for line := range strings.Lines(string(b)) {
-			var e engine.Event
-			if err := json.Unmarshal([]byte(line), &e); err != nil {
-				return err
-			}
-			byID[e.ID] = e
-		}
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return slices.Collect(maps.Values(byID))
-}
-
-// facts are events without how they were received.
-func facts(events []engine.Event) []string {
-	var out []string
-	for _, e := range events {
-		e.Evidence = engine.Evidence{}
-		out = append(out, string(engine.Facts(e)))
-	}
-	slices.Sort(out)
-	return out
-}
-
-// windows are the coverage records of stretches of time.
-func windows(t *testing.T, events []engine.Event) (out []engine.CoverageFact) {
-	t.Helper()
-	for _, e := range events {
-		var c engine.CoverageFact
-		if e.Type != "coverage.recorded" {
-			continue
-		}
-		if err := e.Decode(&c); err != nil {
-			t.Fatal(err)
-		}
-		if c.From != nil {
-			out = append(out, c)
-		}
-	}
-	slices.SortFunc(out, func(a, b engine.CoverageFact) int { return a.From.Compare(*b.From) })
-	return out
-}
-
-func count(events []engine.Event, kind string) (n int) {
-	for _, e := range events {
-		if e.Type == kind {
-			n++
-		}
-	}
-	return n
-}
-
 func TestAWS(t *testing.T) {
 	a := newAccount()
 	a.waiting = 3
@@ -528,29 +443,6 @@ func TestLag(t *testing.T) {
 	}
 }
 
-// killed collects with runs that end at random requests, until one ends well.
-func killed(t *testing.T, seed uint64, requests int, tell func(func()), run func(context.Context) error) {
-	t.Helper()
-	random := rand.New(rand.NewPCG(seed, 11))
-	for {
-		ctx, kill := context.WithCancel(t.Context())
-		left := random.IntN(requests) + 1
-		tell(func() {
-			if left--; left == 0 {
-				kill()
-			}
-		})
-		err := run(ctx)
-		kill()
-		if err == nil {
-			return
-		}
-		if !errors.Is(err, context.Canceled) {
-			t.Fatal(err)
-		}
-	}
-}
-
 // TestAWSKilled: wherever runs are broken off, in the end nothing is lost and
 // nothing doubled.
 func TestAWSKilled(t *testing.T) {
@@ -560,28 +452,12 @@ func TestAWSKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	requests := len(a.requests)
-	for seed := range uint64(50) {
-		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
-			t.Parallel()
-			a := newAccount()
-			c := connect(t, a)
-			dir := t.TempDir()
-			killed(t, seed, requests, func(each func()) {
-				a.before = func(http.ResponseWriter, *http.Request) bool { each(); return false }
-			}, func(ctx context.Context) error {
-				spool, err := collectors.OpenFolder(dir)
-				if err != nil {
-					t.Fatal(err)
-				}
-				defer spool.Close()
-				_, err = collectors.Run(ctx, c, window, spool, nil)
-				return err
-			})
-			if diff := cmp.Diff(facts(want), facts(lines(t, dir))); diff != "" {
-				t.Fatalf("(-undisturbed +killed):\n%s", diff)
-			}
-		})
-	}
+	collectorstest.Survives(t, window, requests, facts(want), func(t *testing.T, request func()) (collectors.Collector, func([]engine.Event) []string) {
+		a := newAccount()
+		c := connect(t, a)
+		a.before = func(http.ResponseWriter, *http.Request) bool { request(); return false }
+		return c, facts
+	})
 }
 
 func TestAWSTrouble(t *testing.T) {
@@ -633,16 +509,9 @@ func TestAWSTrouble(t *testing.T) {
 // secret fails if a planted secret is in a text or below a folder.
 func secret(t *testing.T, dir string, texts ...string) {
 	t.Helper()
-	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		b, err := os.ReadFile(path)
-		texts = append(texts, string(b))
-		return err
-	})
-	if err != nil || len(texts) < 4 {
-		t.Fatal(len(texts), err)
+	texts = append(texts, collectorstest.Files(t, dir)...)
+	if len(texts) < 4 {
+		t.Fatal("too little was written")
 	}
 	for _, text := range texts {
 		if strings.Contains(text, planted) {

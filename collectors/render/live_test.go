@@ -4,13 +4,10 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
-	"math/rand/v2"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -26,6 +23,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/changevouch/changevouch/collectors"
+	"github.com/changevouch/changevouch/collectors/collectorstest"
 	"github.com/changevouch/changevouch/collectors/render"
 	"github.com/changevouch/changevouch/engine"
 )
@@ -43,6 +41,12 @@ var window = collectors.Window{
 }
 
 type row = map[string]any
+
+var (
+	collect = collectorstest.Collect
+	facts   = collectorstest.Facts
+	count   = collectorstest.Count
+)
 
 // workspace is a service that behaves like Render's API for one workspace.
 type workspace struct {
@@ -255,15 +259,7 @@ func instant(v any) time.Time {
 // live starts the fake service and gives a collector of it.
 func live(t testing.TB, s http.Handler, change func(*collectors.Service)) render.Live {
 	t.Helper()
-	server := httptest.NewServer(s)
-	t.Cleanup(server.Close)
-	base, err := url.Parse(server.URL + "/v1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	transport := &http.Transport{}
-	t.Cleanup(transport.CloseIdleConnections)
-	service := collectors.Service{Base: base, Transport: transport, Sleep: func(ctx context.Context, _ time.Duration) error { return ctx.Err() }}
+	service := collectorstest.Serve(t, s, "/v1")
 	if change != nil {
 		change(&service)
 	}
@@ -274,92 +270,14 @@ func live(t testing.TB, s http.Handler, change func(*collectors.Service)) render
 	return render.Live{Client: client, Owner: "tea-1"}
 }
 
-// collect runs into a folder and reads what it then holds.
-func collect(t testing.TB, l render.Live, w collectors.Window, dir string) ([]engine.Event, error) {
-	t.Helper()
-	spool, err := collectors.OpenFolder(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, runErr := collectors.Run(t.Context(), l, w, spool, nil)
-	if err := spool.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return kept(t, dir), runErr
-}
-
-func kept(t testing.TB, dir string) []engine.Event {
-	t.Helper()
-	r, err := collectors.ReadEvents(t.Context(), dir)
-	if err != nil && !strings.Contains(err.Error(), "no recorded payload") {
-		t.Fatal(err)
-	}
-	if len(r.Faults)+len(r.Conflicts) > 0 {
-		t.Errorf("faults %v, conflicts %v", r.Faults, r.Conflicts)
-	}
-	return r.Events
-}
-
-// lines reads what a folder holds without checking every event again.
-func lines(t testing.TB, dir string) []engine.Event {
-	t.Helper()
-	byID := map[string]engine.Event{}
-	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
-		if err != nil || !strings.HasSuffix(path, ".ndjson") {
-			return err
-		}
-		b, err := os.ReadFile(path)
-		for line := range strings.Lines(string(b)) {
-			var e engine.Event
-			if err := json.Unmarshal([]byte(line), &e); err != nil {
-				return err
-			}
-			byID[e.ID] = e
-		}
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return slices.Collect(maps.Values(byID))
-}
-
-// facts are events without how they were received.
-func facts(events []engine.Event) []string {
-	var out []string
-	for _, e := range events {
-		e.Evidence = engine.Evidence{}
-		out = append(out, string(engine.Facts(e)))
-	}
-	slices.Sort(out)
-	return out
-}
-
+// coverage is the last window of each source.
 func coverage(t *testing.T, events []engine.Event) map[string]engine.CoverageFact {
 	t.Helper()
 	out := map[string]engine.CoverageFact{}
-	for _, e := range events {
-		var c engine.CoverageFact
-		if e.Type != "coverage.recorded" {
-			continue
-		}
-		if err := e.Decode(&c); err != nil {
-			t.Fatal(err)
-		}
-		if c.From != nil {
-			out[c.Source] = c
-		}
+	for _, c := range collectorstest.Windows(t, events) {
+		out[c.Source] = c
 	}
 	return out
-}
-
-func count(events []engine.Event, kind string) (n int) {
-	for _, e := range events {
-		if e.Type == kind {
-			n++
-		}
-	}
-	return n
 }
 
 func TestLive(t *testing.T) {
@@ -493,49 +411,11 @@ func TestKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	requests := len(s.requests)
-	for seed := range uint64(50) {
-		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
-			t.Parallel()
-			s := small()
-			random := rand.New(rand.NewPCG(seed, 7))
-			dir := t.TempDir()
-			for killed := true; killed; {
-				ctx, kill := context.WithCancel(t.Context())
-				left := random.IntN(requests) + 1
-				end := func() {
-					if left--; left == 0 {
-						kill()
-					}
-				}
-				s.before = func(http.ResponseWriter, *http.Request) bool {
-					if seed%2 == 0 {
-						end()
-					}
-					return false
-				}
-				spool, err := collectors.OpenFolder(dir)
-				if err != nil {
-					t.Fatal(err)
-				}
-				_, err = collectors.Run(ctx, live(t, s, nil), window, spool, func(collectors.Batch) {
-					if seed%2 == 1 {
-						end()
-					}
-				})
-				kill()
-				killed = err != nil
-				if err != nil && !errors.Is(err, context.Canceled) {
-					t.Fatal(err)
-				}
-				if err := spool.Close(); err != nil {
-					t.Fatal(err)
-				}
-			}
-			if diff := cmp.Diff(facts(want), facts(lines(t, dir))); diff != "" {
-				t.Fatalf("(-undisturbed +killed):\n%s", diff)
-			}
-		})
-	}
+	collectorstest.Survives(t, window, requests, facts(want), func(t *testing.T, request func()) (collectors.Collector, func([]engine.Event) []string) {
+		s := small()
+		s.before = func(http.ResponseWriter, *http.Request) bool { request(); return false }
+		return live(t, s, nil), facts
+	})
 }
 
 // TestTrouble: what a network and a busy service do to requests changes nothing.
@@ -915,16 +795,9 @@ func TestSecrets(t *testing.T) {
 		t.Fatal("an unknown status is no error")
 	}
 	said = append(said, err.Error())
-	err = filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		b, err := os.ReadFile(path)
-		said = append(said, path, string(b))
-		return err
-	})
-	if err != nil || len(said) < 10 {
-		t.Fatal(len(said), err)
+	said = append(said, collectorstest.Files(t, dir)...)
+	if len(said) < 10 {
+		t.Fatal("too little was written")
 	}
 	for _, text := range said {
 		for _, secret := range []string{planted, apiKey} {
