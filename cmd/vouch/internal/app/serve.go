@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/changevouch/changevouch/engine"
+	"github.com/changevouch/changevouch/engine/httpapi"
 	"github.com/changevouch/changevouch/engine/jobs"
 	"github.com/changevouch/changevouch/engine/store"
 )
@@ -59,6 +60,8 @@ type Server struct {
 	again   chan struct{} // files are to be read again
 	metrics *serverMetrics
 
+	decisionLog *httpapi.DecisionLog // nil: evaluations are told to nobody
+
 	overdue  overdue
 	reminded reminded
 	stop     context.CancelFunc
@@ -101,6 +104,9 @@ func (s *Server) open(ctx context.Context, address string) error {
 	s.sources = &sources{config: s.config, store: s.store, clock: s.clock, lookupEnv: s.options.LookupEnv, log: s.log, all: map[string]*liveSource{}}
 	s.metrics = newServerMetrics()
 	var err error
+	if s.decisionLog, err = s.openDecisionLog(); err != nil {
+		return err
+	}
 	if s.notices, err = openNotices(s.config, s.options.LookupEnv, s.options.Version, s.clock); err != nil {
 		return err
 	}
@@ -156,8 +162,9 @@ func (s *Server) Close() error {
 	if s.queue != nil {
 		s.queue.Close()
 	}
-	if err := s.store.Close(); err != nil {
-		return fmt.Errorf("close the journal: %w", err)
+	err := s.closeDecisionLog()
+	if closed := s.store.Close(); closed != nil {
+		err = errors.Join(err, fmt.Errorf("close the journal: %w", closed))
 	}
-	return nil
+	return err
 }

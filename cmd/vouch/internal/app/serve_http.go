@@ -24,6 +24,10 @@ func (s *Server) Handler(ctx context.Context) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	var told func(httpapi.DecisionLogEntry)
+	if s.decisionLog != nil {
+		told = s.decisionLog.Add
+	}
 	limits := s.config.Limits
 	return httpapi.New(httpapi.Config{
 		Version: s.options.Version, Journal: s.store, Rules: s.apiRules, Replay: apiReplay(s.store, s.options.Version),
@@ -33,8 +37,40 @@ func (s *Server) Handler(ctx context.Context) (http.Handler, error) {
 		Limits: httpapi.Limits{
 			BodyBytes: limits.BodyBytes, RequestsPerMinute: limits.RequestsPerMinute, Concurrent: limits.Concurrent, Timeout: limits.EvaluateTimeout.Duration,
 		},
-		Registry: s.metrics.registry, Log: s.log, Clock: s.clock,
+		DecisionLog: told, Registry: s.metrics.registry, Log: s.log, Clock: s.clock,
 	})
+}
+
+// openDecisionLog begins to copy evaluations to a sink, where one is configured.
+func (s *Server) openDecisionLog() (*httpapi.DecisionLog, error) {
+	c := s.config.DecisionLog
+	if c.URL == "" {
+		return nil, nil
+	}
+	var token string
+	if c.TokenFile != "" {
+		var err error
+		if token, err = readSecret(c.TokenFile); err != nil {
+			return nil, fmt.Errorf("decision log: token: %w", err)
+		}
+	}
+	return httpapi.OpenDecisionLog(httpapi.DecisionLogConfig{
+		Address: c.URL, Token: token, Folder: c.BufferDir, Labels: map[string]string{"engine": "changevouch", "version": s.options.Version},
+		Log: s.log, Registry: s.metrics.registry,
+	})
+}
+
+// decisionLogGrace is how long the last entries may take to arrive; the others are
+// sent after the next start.
+const decisionLogGrace = 5 * time.Second
+
+func (s *Server) closeDecisionLog() error {
+	if s.decisionLog == nil {
+		return nil
+	}
+	ctx, done := context.WithTimeout(context.Background(), decisionLogGrace)
+	defer done()
+	return s.decisionLog.Close(ctx)
 }
 
 func (s *Server) apiRules() httpapi.Rules {
