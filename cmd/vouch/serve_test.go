@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -39,15 +40,29 @@ type world struct {
 	lock     sync.Mutex
 	statuses map[string]int // by commit
 	notices  map[string]int // by webhook-id
+	asked    chan struct{}  // gets something when GitHub is asked first
+	open     chan struct{}  // until it is closed, GitHub does not answer about commits
 }
 
 var statusPath = regexp.MustCompile(`/commits/([0-9a-f]{40})/statuses$|/statuses/([0-9a-f]{40})$`)
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{t: t, dir: t.TempDir(), statuses: map[string]int{}, notices: map[string]int{}}
+	w := &world{t: t, dir: t.TempDir(), statuses: map[string]int{}, notices: map[string]int{},
+		asked: make(chan struct{}, 1), open: make(chan struct{})}
 	w.github = httptest.NewServer(http.HandlerFunc(func(a http.ResponseWriter, r *http.Request) {
 		commit := statusPath.FindStringSubmatch(r.URL.Path)
+		if commit != nil {
+			select {
+			case w.asked <- struct{}{}:
+			default:
+			}
+			select {
+			case <-w.open:
+			case <-r.Context().Done():
+				return
+			}
+		}
 		switch {
 		case r.Header.Get("Authorization") != "Bearer the-token":
 			http.Error(a, `{"message":"Bad credentials"}`, http.StatusUnauthorized)
@@ -120,13 +135,31 @@ notifications:
 type process struct {
 	cmd *exec.Cmd
 	url string
-	log *bytes.Buffer
+	log *logged
 	end chan error
+}
+
+// logged is what a process wrote so far.
+type logged struct {
+	lock sync.Mutex
+	text strings.Builder
+}
+
+func (l *logged) write(line string) {
+	l.lock.Lock()
+	defer l.lock.Unlock()
+	l.text.WriteString(line)
+}
+
+func (l *logged) String() string {
+	l.lock.Lock()
+	defer l.lock.Unlock()
+	return l.text.String()
 }
 
 func (w *world) serve(program, config string) *process {
 	w.t.Helper()
-	p := &process{cmd: exec.Command(program, "serve", "--config", config), log: &bytes.Buffer{}, end: make(chan error, 1)}
+	p := &process{cmd: exec.Command(program, "serve", "--config", config), log: &logged{}, end: make(chan error, 1)}
 	p.cmd.Env = append(os.Environ(), "VOUCH_BUNDLE=")
 	stderr, err := p.cmd.StderrPipe()
 	if err != nil {
@@ -137,11 +170,14 @@ func (w *world) serve(program, config string) *process {
 	}
 	serving := make(chan string, 1)
 	go func() {
-		lines := bufio.NewScanner(stderr)
-		for lines.Scan() {
-			p.log.WriteString(lines.Text() + "\n")
-			if url, ok := strings.CutPrefix(lines.Text(), "serving on "); ok {
-				serving <- url
+		for lines := bufio.NewReader(stderr); ; {
+			line, err := lines.ReadString('\n')
+			p.log.write(line)
+			if url, ok := strings.CutPrefix(line, "serving on "); ok {
+				serving <- strings.TrimSpace(url)
+			}
+			if err != nil {
+				break
 			}
 		}
 		p.end <- p.cmd.Wait()
@@ -179,9 +215,13 @@ func (p *process) stop() error {
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		return err
 	}
-	err := <-p.end
-	p.end <- err
-	return err
+	select {
+	case err := <-p.end:
+		p.end <- err
+		return err
+	case <-time.After(time.Minute):
+		return errors.New("it did not within a minute")
+	}
 }
 
 // deliver hands pull request number in as GitHub does; it reports whether it was taken.
@@ -210,7 +250,8 @@ func (p *process) post(path, body string, header map[string]string) int {
 	for name, value := range header {
 		r.Header.Set(name, value)
 	}
-	resp, err := http.DefaultClient.Do(r)
+	client := http.Client{Timeout: 30 * time.Second}
+	resp, err := client.Do(r)
 	if err != nil {
 		return 0
 	}
@@ -268,20 +309,31 @@ func TestServe(t *testing.T) {
 	config := w.configure(address)
 	first := w.serve(program, config)
 	const number = 40
+	for i := range number / 2 {
+		if !first.deliver(i + 1) {
+			t.Fatalf("delivery %d was refused", i+1)
+		}
+	}
+	select {
+	case <-w.asked: // a report is under way, and will not end
+	case <-time.After(time.Minute):
+		t.Fatal("no report was begun")
+	}
 	accepted := make(chan bool, number)
 	var group sync.WaitGroup
 	for worker := range 4 {
 		group.Go(func() {
-			for i := worker; i < number; i += 4 {
+			for i := number/2 + worker; i < number; i += 4 {
 				accepted <- first.deliver(i + 1)
 			}
 		})
 	}
-	for range number / 2 {
+	for range number / 4 {
 		<-accepted
 	}
 	first.kill()
 	group.Wait()
+	close(w.open)
 	second := w.serve(program, config)
 	for i := range number { // as GitHub delivers again what was not answered
 		if !second.deliver(i + 1) {
@@ -365,6 +417,7 @@ func TestServeReplicas(t *testing.T) {
 	w := newWorld(t)
 	address := database.Fresh(t)
 	config := w.configure(address)
+	close(w.open)
 	one := w.serve(program, config)
 	two := w.serve(program, config)
 	const number = 40

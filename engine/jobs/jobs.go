@@ -147,6 +147,9 @@ func (q *Queue) Stop(ctx context.Context) error {
 // Close gives the connections back.
 func (q *Queue) Close() { q.close() }
 
+// turns are how many jobs of one subject there may be.
+const turns = 4
+
 // Add asks for the work of a task on a subject, "" if the task has none. It returns
 // when that is durable.
 func (q *Queue) Add(ctx context.Context, task, subject string) error {
@@ -155,8 +158,8 @@ func (q *Queue) Add(ctx context.Context, task, subject string) error {
 		return fmt.Errorf("background work: there is no task %q", task)
 	}
 	// The job that runs may have read already what this call is about: then another
-	// waits behind it.
-	for turn := range 2 {
+	// waits behind it. One may also belong to a dead process and not be taken over yet.
+	for turn := range turns {
 		done, err := q.client.Insert(ctx, q.args(t, subject, turn), nil)
 		if err != nil {
 			return fmt.Errorf("background work: %s: %w", task, err)
