@@ -65,6 +65,7 @@ test/rego: build
 # Tests of the Go packages, the command line scripts and the commands of the README.
 test/go: .cache/bin/gotestsum
 	@tools/postgres
+	tools/curl
 	# SQLite is C in the words of Go: to check its pointers costs more than all our tests.
 	race='-race -gcflags=modernc.org/...=-d=checkptr=0'; cgo=1
 	if ! tools/compiler; then
@@ -85,6 +86,7 @@ lint/rego: build .cache/bin/regal
 lint/go: .cache/bin/golangci-lint
 	@.cache/bin/golangci-lint run ./...
 	go vet tools/bench/*.go
+	go vet tools/forge/*.go
 
 # Whether the Go code of the journal's queries says what they do.
 lint/sql: .cache/bin/sqlc

@@ -182,7 +182,8 @@ func runExamples(t *testing.T, root, bin string, examples []example) [][]string 
 	// The mark before each command keeps $? for `echo $?`.
 	const mark = "\x1e"
 	var script strings.Builder
-	script.WriteString(`make() {
+	script.WriteString(`trap 'kill $(jobs -p) 2>/dev/null' EXIT
+make() {
 	case $1 in
 	demo) command make -s -C "$PROJECT" build >/dev/null 2>&1; command make -s -C "$PROJECT" demo ;;
 	*) command make -n -C "$PROJECT" "$@" >/dev/null ;;
