@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync/atomic"
 
 	"github.com/spf13/pflag"
 
@@ -38,13 +37,7 @@ func (f *decideFlags) collect(ctx context.Context, sys System, s *store.Store) e
 	if err != nil {
 		return err
 	}
-	var now atomic.Pointer[string]
-	line := startLine(sys, func() string {
-		if text := now.Load(); text != nil {
-			return *text
-		}
-		return "connecting"
-	})
+	line := startFollowing(sys)
 	defer line.end()
 	var all []collectors.Collector
 	for _, source := range app.Collectors() {
@@ -61,10 +54,7 @@ func (f *decideFlags) collect(ctx context.Context, sys System, s *store.Store) e
 		return errors.New("--sample brings its own recordings: leave live systems out")
 	}
 	live := app.Live{Window: window, Spool: app.Spool(s)}
-	summaries, err := live.Collect(ctx, all, func(name string, b collectors.Batch) {
-		text := stepLine(name, b)
-		now.Store(&text)
-	})
+	summaries, err := live.Collect(ctx, all, line.step)
 	line.end()
 	broken := 0
 	for _, summary := range summaries {

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -100,13 +99,7 @@ func collectLive(ctx context.Context, sys System, f windowFlags, out string, ope
 	if err != nil {
 		return err
 	}
-	var now atomic.Pointer[string]
-	line := startLine(sys, func() string {
-		if s := now.Load(); s != nil {
-			return *s
-		}
-		return "connecting"
-	})
+	line := startFollowing(sys)
 	defer line.end()
 	all, err := open(ctx, app.Surroundings{LookupEnv: sys.LookupEnv, Notice: line.println, Now: began})
 	if err != nil {
@@ -118,10 +111,7 @@ func collectLive(ctx context.Context, sys System, f windowFlags, out string, ope
 	var summaries []collectors.Summary
 	collect := func(w io.Writer) (err error) {
 		live := app.Live{Window: window, Folder: f.into, Out: w, DryRun: f.dryRun}
-		summaries, err = live.Collect(ctx, all, func(name string, b collectors.Batch) {
-			text := stepLine(name, b)
-			now.Store(&text)
-		})
+		summaries, err = live.Collect(ctx, all, line.step)
 		return err
 	}
 	if f.into != "" || f.dryRun {
@@ -144,14 +134,6 @@ func collectLive(ctx context.Context, sys System, f windowFlags, out string, ope
 		return fmt.Errorf("%s could not be read; the other events were kept", plural(broken, "record"))
 	}
 	return nil
-}
-
-func stepLine(name string, b collectors.Batch) string {
-	text := name + ": " + b.Step
-	if b.Total > 0 {
-		text += fmt.Sprintf(" (%d of %d)", b.Done, b.Total)
-	}
-	return text
 }
 
 func tellSummary(sys System, s collectors.Summary, dryRun bool) {

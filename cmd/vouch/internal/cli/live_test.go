@@ -13,6 +13,7 @@ import (
 
 	"github.com/changevouch/changevouch/cmd/vouch/internal/app"
 	"github.com/changevouch/changevouch/collectors"
+	"github.com/changevouch/changevouch/engine"
 	"github.com/changevouch/changevouch/schemas"
 )
 
@@ -157,6 +158,28 @@ func TestMoment(t *testing.T) {
 		got, err := moment("since", value, now)
 		if want == "" && err == nil || want != "" && (err != nil || got.Format(time.RFC3339) != want) {
 			t.Errorf("%q is %s (%v), want %s", value, got, err, want)
+		}
+	}
+}
+
+func TestFollowing(t *testing.T) {
+	f := &following{}
+	events := func(n int) []engine.Event { return make([]engine.Event, n) }
+	for _, c := range []struct {
+		batch collectors.Batch
+		want  string
+	}{
+		{collectors.Batch{}, "connecting"},
+		{collectors.Batch{Step: "repository", Events: events(1)}, "github.com/acme/shop 1 step, 1 event, last repository"},
+		{collectors.Batch{Step: "pulls/412", Events: events(40), Done: 3, Total: 12}, "github.com/acme/shop [#####---------------] 3 of 12, 41 events, last pulls/412"},
+		{collectors.Batch{Step: "pulls/415", Done: 13, Total: 12}, "github.com/acme/shop [####################] 13 of 12, 41 events, last pulls/415"},
+		{collectors.Batch{Step: "issues"}, "github.com/acme/shop 4 steps, 41 events, last issues"},
+	} {
+		if c.batch.Step != "" {
+			f.step("github.com/acme/shop", c.batch)
+		}
+		if got := f.text(); got != c.want {
+			t.Errorf("shows %q, want %q", got, c.want)
 		}
 	}
 }

@@ -6,11 +6,14 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/jedib0t/go-pretty/v6/text"
 )
 
 // progress tells a person at a terminal that work goes on, after a second.
 type progress struct {
 	w     io.Writer
+	width int // of the terminal
 	line  func() string
 	count atomic.Int64
 	lock  sync.Mutex // one line at a time
@@ -45,7 +48,7 @@ func startLine(sys System, line func() string) *progress {
 }
 
 func newProgress(sys System) *progress {
-	return &progress{w: sys.Stderr, stop: make(chan struct{}), done: make(chan struct{})}
+	return &progress{w: sys.Stderr, width: sys.width(sys.Stderr), stop: make(chan struct{}), done: make(chan struct{})}
 }
 
 func (p *progress) start(quiet bool) {
@@ -63,7 +66,7 @@ func (p *progress) start(quiet bool) {
 				return
 			case <-wait.C:
 				p.lock.Lock()
-				fmt.Fprintf(p.w, "\r\x1b[K%s", printable(p.line()))
+				fmt.Fprintf(p.w, "\r\x1b[K%s", text.Snip(printable(p.line()), p.width-1, "…"))
 				p.shown = true
 				p.lock.Unlock()
 				wait.Reset(progressEvery)

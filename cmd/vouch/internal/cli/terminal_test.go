@@ -139,6 +139,13 @@ func TestProgress(t *testing.T) {
 	if !strings.Contains(out, "checked 1 dossier") || !strings.HasSuffix(out, "\r\x1b[Ka fault \\u001b[2J\r\n") {
 		t.Errorf("progress shows as %q", out)
 	}
+	tty, output = terminal(t, 20)
+	p = startLine(system(tty, nil), func() string { return "a line that a narrow terminal would break" })
+	time.Sleep(progressAfter + progressEvery/2)
+	p.end()
+	if out := output(); !strings.HasPrefix(out, "\r\x1b[Ka line that a narr…\r\x1b[K") {
+		t.Errorf("a long line shows as %q", out)
+	}
 	var file bytes.Buffer
 	sys := OS("test")
 	sys.Stderr = &file
