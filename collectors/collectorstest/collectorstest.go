@@ -199,14 +199,10 @@ func Survives(t *testing.T, w collectors.Window, requests int, want []string, st
 }
 
 // Measure collects into a folder of its own, and tells how many events came out,
-// and the most memory in use after any step: a dozen of them, where there are many.
-func Measure(t testing.TB, c collectors.Collector, w collectors.Window, steps int) (events int, most uint64) {
+// and the most memory in use after any step.
+func Measure(t testing.TB, c collectors.Collector, w collectors.Window) (events int, most uint64) {
 	t.Helper()
-	n := 0
 	s, err := run(t.Context(), t, c, w, t.TempDir(), func(collectors.Batch) {
-		if n++; n%max(steps/12, 1) != 0 {
-			return
-		}
 		runtime.GC()
 		var m runtime.MemStats
 		runtime.ReadMemStats(&m)

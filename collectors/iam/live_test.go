@@ -222,7 +222,7 @@ func (a *account) lookup(w http.ResponseWriter, region string, body []byte) {
 }
 
 // connect starts the fake account and gives a collector of two of its regions.
-func connect(t testing.TB, a *account) *iam.AWS {
+func connect(t testing.TB, a http.Handler) *iam.AWS {
 	t.Helper()
 	server := httptest.NewServer(a)
 	t.Cleanup(server.Close)
