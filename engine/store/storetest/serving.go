@@ -304,3 +304,47 @@ func testNotices(t *testing.T, d Database) {
 		t.Error("claimed nothing")
 	}
 }
+
+// testRetainMeanwhile removes old deliveries while others of the same payload come
+// in: none of these may lose it.
+func testRetainMeanwhile(t *testing.T, d Database) {
+	ctx := t.Context()
+	address, key := d.Fresh(t), Key(t)
+	s, other := Open(t, address, store.Options{Key: key}), Open(t, address, store.Options{Key: key})
+	if _, ok := d.(*Server); ok {
+		// Commits that take long leave the other time to look.
+		for _, query := range []string{
+			"CREATE FUNCTION slow() RETURNS trigger AS $$ BEGIN PERFORM pg_sleep(0.01); RETURN NULL; END $$ LANGUAGE plpgsql",
+			"CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON deliveries DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION slow()",
+		} {
+			if _, err := raw(t, address).ExecContext(ctx, query); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	var all sync.WaitGroup
+	var stop atomic.Bool
+	all.Go(func() {
+		for !stop.Load() {
+			if _, err := other.Retain(ctx, time.Now().Add(-time.Microsecond), time.Microsecond, false); err != nil {
+				t.Error(err)
+				return
+			}
+		}
+	})
+	for n := range 40 {
+		one := Delivery(0)
+		one.ID = fmt.Sprint(n)
+		if added, err := s.AddDelivery(ctx, one); err != nil || !added {
+			t.Errorf("%v, %v", added, err)
+		}
+		if list, err := s.PendingDeliveries(ctx, 10); err != nil || len(list) != 1 || cmp.Diff(one, list[0]) != "" {
+			t.Errorf("delivery %d: %+v, %v", n, list, err)
+		}
+		if err := s.FinishDelivery(ctx, one.Source, one.ID, ""); err != nil {
+			t.Error(err)
+		}
+	}
+	stop.Store(true)
+	all.Wait()
+}

@@ -45,6 +45,7 @@ func Run(t *testing.T, d, other Database) {
 	t.Run("Releases", func(t *testing.T) { testReleases(t, d) })
 	t.Run("Statements", func(t *testing.T) { testStatements(t, d) })
 	t.Run("Deliveries", func(t *testing.T) { testDeliveries(t, d) })
+	t.Run("RetainMeanwhile", func(t *testing.T) { testRetainMeanwhile(t, d) })
 	t.Run("Tokens", func(t *testing.T) { testTokens(t, d) })
 	t.Run("Actions", func(t *testing.T) { testActions(t, d) })
 	t.Run("Notices", func(t *testing.T) { testNotices(t, d) })
