@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -74,9 +75,7 @@ func (b *board) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.Method == http.MethodPatch:
 		for _, run := range b.runs {
 			if path == fmt.Sprint("repos/acme/shop/check-runs/", run["id"]) {
-				for key, value := range sent {
-					run[key] = value
-				}
+				maps.Copy(run, sent)
 				answer(http.StatusOK, run)
 				return
 			}

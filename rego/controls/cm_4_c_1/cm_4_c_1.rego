@@ -89,12 +89,14 @@ _listed contains name if some name in data.settings.checks.required
 _listed contains name if {
 	count(data.settings.checks.required) == 0
 	some name in input.change.branch_protection.required_checks
+	not _is_ignored(name)
 }
 
 _listed contains check.name if {
 	count(data.settings.checks.required) == 0
 	some check in input.change.checks
 	check.required == true
+	not _is_ignored(check.name)
 }
 
 required := _listed if {

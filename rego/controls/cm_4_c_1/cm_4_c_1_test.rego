@@ -166,6 +166,10 @@ test_settings[note] if {
 		"a check demanded by the company": [dossier.normal, {"required": ["ci/e2e"]}, "fail"],
 		"a check it has": [_also({"name": "ci/lint", "conclusion": "failure"}), {"required": ["ci/test"]}, "pass"],
 		"a check it ignores": [_also({"name": "ci/lint", "conclusion": "failure"}), {"ignored": ["ci/lint*"]}, "pass"],
+		"a check it ignores, required": [_also({"name": "ci/lint", "conclusion": "failure", "required": true}), {"ignored": ["ci/lint*"]}, "pass"],
+		"a check it ignores, required by the branch": [_required(dossier.normal, ["ci/test", "ci/lint"]), {"ignored": ["ci/lint*"]}, "pass"],
+		"our own verdict": [_also({"name": "changevouch", "conclusion": "neutral", "required": true}), {}, "pass"],
+		"our own verdict and no test": [_checked([object.union(_check, {"name": "changevouch"})]), {}, "fail"],
 	}
 	dossier.status(_id, case[0]) == case[2] with data.settings.checks as object.union(data.settings.checks, case[1])
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -66,9 +67,7 @@ func newChecks(t *testing.T) *checks {
 			c.states = append([]map[string]any{sent}, c.states...)
 			answer = sent
 		case r.Method == http.MethodPatch:
-			for key, value := range sent {
-				c.runs[0][key] = value
-			}
+			maps.Copy(c.runs[0], sent)
 			answer = c.runs[0]
 		default:
 			sent["id"], sent["app"] = 1, map[string]any{"id": 77}

@@ -13,12 +13,12 @@ func (s *Server) askGate(ctx context.Context, q engine.GateQuestion) (engine.Gat
 	if err != nil {
 		return engine.GateAnswer{}, err
 	}
-	found, err := FindDeploy(ctx, q, key, s.config.Render.URL, func(why string) { s.log.Info("gate waits", "why", why) })
+	found, err := FindDeploy(ctx, q, key, s.config.Render.URL, func(why string) { s.log.InfoContext(ctx, "gate waits", "why", why) })
 	if err != nil {
 		if ctx.Err() != nil {
 			return engine.GateAnswer{}, ctx.Err()
 		}
-		s.log.Warn("deploy not found for a gate", "about", q.About(), "error", err.Error())
+		s.log.WarnContext(ctx, "deploy not found for a gate", "about", q.About(), "error", err.Error())
 	}
 	gate, err := s.gate(ctx)
 	if err != nil {
@@ -26,7 +26,7 @@ func (s *Server) askGate(ctx context.Context, q engine.GateQuestion) (engine.Gat
 	}
 	answer, err := gate.Ask(ctx, found)
 	if err == nil {
-		s.log.Info("gate", "about", answer.About, "outcome", answer.Outcome)
+		s.log.InfoContext(ctx, "gate", "about", answer.About, "outcome", answer.Outcome)
 	}
 	return answer, err
 }

@@ -158,3 +158,23 @@ func TestGateWithoutAnswer(t *testing.T) {
 		}
 	}
 }
+
+// What could not be judged is never made up for by what could.
+func TestGateOutcome(t *testing.T) {
+	fine, failed := engine.Decision{Outcome: engine.OutcomeCompliant}, engine.Decision{Outcome: engine.OutcomeNonCompliant}
+	for _, test := range []struct {
+		decisions []engine.Decision
+		problems  []string
+		want      string
+	}{
+		{nil, nil, engine.OutcomeUnknown},
+		{[]engine.Decision{fine}, nil, engine.OutcomeCompliant},
+		{[]engine.Decision{fine}, []string{"x"}, engine.OutcomeUnknown},
+		{[]engine.Decision{fine, failed}, []string{"x"}, engine.OutcomeNonCompliant},
+		{[]engine.Decision{{Outcome: "splendid"}, fine}, nil, engine.OutcomeUnknown},
+	} {
+		if got := app.GateOutcome(test.decisions, test.problems); got != test.want {
+			t.Errorf("%v, %v: %s, want %s", test.decisions, test.problems, got, test.want)
+		}
+	}
+}
