@@ -37,7 +37,7 @@ var program struct {
 }
 
 // built returns the path of the program.
-func built(t *testing.T) string {
+func built(t testing.TB) string {
 	t.Helper()
 	program.once.Do(func() {
 		if program.dir, program.err = os.MkdirTemp("", "vouch-built-*"); program.err != nil {

@@ -226,6 +226,12 @@ func (p *process) stop() error {
 
 // deliver hands pull request number in as GitHub does; it reports whether it was taken.
 func (p *process) deliver(number int) bool {
+	body, header := delivery(number)
+	return p.post("/v1/webhooks/github", body, header) == http.StatusAccepted
+}
+
+// delivery is a signed delivery about a pull request.
+func delivery(number int) (string, http.Header) {
 	body := fmt.Sprintf(`{"action":"opened","number":%[1]d,"sender":{"login":"alice","id":101,"type":"User"},
 		"repository":{"id":77,"full_name":"acme/shop","default_branch":"main"},
 		"pull_request":{"id":%[1]d001,"number":%[1]d,"url":"https://api.github.com/repos/acme/shop/pulls/%[1]d","state":"open","title":"Change","body":"It.",
@@ -234,22 +240,19 @@ func (p *process) deliver(number int) bool {
 		number, headOf(number))
 	mac := hmac.New(sha256.New, []byte(webhookSecret))
 	mac.Write([]byte(body))
-	return p.post("/v1/webhooks/github", body, map[string]string{
-		"X-GitHub-Delivery": fmt.Sprint("d-", number), "X-GitHub-Event": "pull_request", "X-Hub-Signature-256": "sha256=" + hex.EncodeToString(mac.Sum(nil)),
-	}) == http.StatusAccepted
+	return body, http.Header{"Content-Type": {"application/json"}, "X-Github-Delivery": {fmt.Sprint("d-", number)},
+		"X-Github-Event": {"pull_request"}, "X-Hub-Signature-256": {"sha256=" + hex.EncodeToString(mac.Sum(nil))}}
 }
 
 func headOf(number int) string { return fmt.Sprintf("%040x", 0xabc000+number) }
 
-func (p *process) post(path, body string, header map[string]string) int {
+func (p *process) post(path, body string, header http.Header) int {
 	r, err := http.NewRequest(http.MethodPost, p.url+path, strings.NewReader(body))
 	if err != nil {
 		return 0
 	}
+	r.Header = header
 	r.Header.Set("Content-Type", "application/json")
-	for name, value := range header {
-		r.Header.Set(name, value)
-	}
 	client := http.Client{Timeout: 30 * time.Second}
 	resp, err := client.Do(r)
 	if err != nil {
@@ -344,7 +347,7 @@ func TestServe(t *testing.T) {
 	within(t, time.Minute, "a status on every pull request", func() bool { return w.reported() == number })
 
 	token := strings.TrimSpace(vouch(t, program, "token", "create", "--name", "test", "--role", "submitter", "--store", address, "--key", filepath.Join(w.dir, "journal.key")))
-	bearer := map[string]string{"Authorization": "Bearer " + token}
+	bearer := http.Header{"Authorization": {"Bearer " + token}}
 	if status := second.post("/v1/evaluate", overdueFinding("acme/shop:CVE-1"), bearer); status != http.StatusOK {
 		t.Fatalf("evaluate: %d", status)
 	}
@@ -352,8 +355,8 @@ func TestServe(t *testing.T) {
 	stamp := fmt.Sprint(time.Now().Unix())
 	mac := hmac.New(sha256.New, []byte(webhookSecret))
 	fmt.Fprintf(mac, "evt-1.%s.%s", stamp, notice)
-	if status := second.post("/v1/webhooks/render", notice, map[string]string{
-		"webhook-id": "evt-1", "webhook-timestamp": stamp, "webhook-signature": "v1," + base64.StdEncoding.EncodeToString(mac.Sum(nil)),
+	if status := second.post("/v1/webhooks/render", notice, http.Header{
+		"Webhook-Id": {"evt-1"}, "Webhook-Timestamp": {stamp}, "Webhook-Signature": {"v1," + base64.StdEncoding.EncodeToString(mac.Sum(nil))},
 	}); status != http.StatusAccepted {
 		t.Errorf("delivery of Render: %d", status)
 	}
@@ -438,7 +441,7 @@ func TestServeReplicas(t *testing.T) {
 	within(t, time.Minute, "a status on every pull request", func() bool { return w.reported() == number })
 	token := strings.TrimSpace(vouch(t, program, "token", "create", "--name", "test", "--role", "submitter", "--store", address, "--key", filepath.Join(w.dir, "journal.key")))
 	for i := range 10 {
-		if status := one.post("/v1/evaluate", overdueFinding(fmt.Sprint("acme/shop:CVE-", i)), map[string]string{"Authorization": "Bearer " + token}); status != http.StatusOK {
+		if status := one.post("/v1/evaluate", overdueFinding(fmt.Sprint("acme/shop:CVE-", i)), http.Header{"Authorization": {"Bearer " + token}}); status != http.StatusOK {
 			t.Fatalf("evaluate: %d", status)
 		}
 	}
