@@ -157,9 +157,14 @@ type merger[T any] struct {
 
 func (m *merger[T]) Len() int      { return len(m.runs) }
 func (m *merger[T]) Swap(i, j int) { m.runs[i], m.runs[j] = m.runs[j], m.runs[i] }
-func (m *merger[T]) Push(x any)    { m.runs = append(m.runs, x.(*run[T])) }
 func (m *merger[T]) Less(i, j int) bool {
 	return cmp.Or(m.compare(m.runs[i].value, m.runs[j].value), cmp.Compare(m.runs[i].order, m.runs[j].order)) < 0
+}
+
+func (m *merger[T]) Push(x any) {
+	if r, ok := x.(*run[T]); ok {
+		m.runs = append(m.runs, r)
+	}
 }
 
 func (m *merger[T]) Pop() any {
