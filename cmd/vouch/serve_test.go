@@ -343,8 +343,8 @@ func TestServe(t *testing.T) {
 			t.Fatalf("delivery %d was refused", i+1)
 		}
 	}
-	within(t, time.Minute, "a decision on every pull request", func() bool { return decided(t, address) == number })
-	within(t, time.Minute, "a status on every pull request", func() bool { return w.reported() == number })
+	within(t, 2*time.Minute, "a decision on every pull request", func() bool { return decided(t, address) == number })
+	within(t, 2*time.Minute, "a status on every pull request", func() bool { return w.reported() == number })
 
 	token := strings.TrimSpace(vouch(t, program, "token", "create", "--name", "test", "--role", "submitter", "--store", address, "--key", filepath.Join(w.dir, "journal.key")))
 	bearer := http.Header{"Authorization": {"Bearer " + token}}
@@ -360,7 +360,7 @@ func TestServe(t *testing.T) {
 	}); status != http.StatusAccepted {
 		t.Errorf("delivery of Render: %d", status)
 	}
-	within(t, time.Minute, "a notice", func() bool {
+	within(t, 2*time.Minute, "a notice", func() bool {
 		w.lock.Lock()
 		defer w.lock.Unlock()
 		return len(w.notices) == 1
@@ -437,15 +437,15 @@ func TestServeReplicas(t *testing.T) {
 			two = one
 		}
 	}
-	within(t, time.Minute, "a decision on every pull request", func() bool { return decided(t, address) == number })
-	within(t, time.Minute, "a status on every pull request", func() bool { return w.reported() == number })
+	within(t, 2*time.Minute, "a decision on every pull request", func() bool { return decided(t, address) == number })
+	within(t, 2*time.Minute, "a status on every pull request", func() bool { return w.reported() == number })
 	token := strings.TrimSpace(vouch(t, program, "token", "create", "--name", "test", "--role", "submitter", "--store", address, "--key", filepath.Join(w.dir, "journal.key")))
 	for i := range 10 {
 		if status := one.post("/v1/evaluate", overdueFinding(fmt.Sprint("acme/shop:CVE-", i)), http.Header{"Authorization": {"Bearer " + token}}); status != http.StatusOK {
 			t.Fatalf("evaluate: %d", status)
 		}
 	}
-	within(t, time.Minute, "ten notices", func() bool {
+	within(t, 2*time.Minute, "ten notices", func() bool {
 		w.lock.Lock()
 		defer w.lock.Unlock()
 		return len(w.notices) == 10

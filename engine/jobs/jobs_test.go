@@ -83,10 +83,10 @@ func add(t *testing.T, q *Queue, task, subject string) {
 	}
 }
 
-// until waits for a condition; it fails the test after half a minute.
+// until waits for a condition; it fails the test after two minutes.
 func until(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	for range 3000 {
+	for range 12000 {
 		if holds() {
 			return
 		}

@@ -137,6 +137,11 @@ func (s *Server) Start(ctx context.Context) error {
 	watching, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = stop
 	s.group.Go(func() { s.rules.watch(watching, s.options.Pace.Watch, s.again) })
+	if s.sources.configured() {
+		if err := s.queue.Add(ctx, taskSources, ""); err != nil {
+			return err
+		}
+	}
 	// What was recorded while no server ran is judged now.
 	return s.queue.Add(ctx, taskJudge, "")
 }

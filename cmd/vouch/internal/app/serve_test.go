@@ -25,6 +25,7 @@ import (
 	"github.com/changevouch/changevouch/cmd/vouch/internal/app"
 	"github.com/changevouch/changevouch/engine"
 	"github.com/changevouch/changevouch/engine/httpapi"
+	"github.com/changevouch/changevouch/engine/ledger"
 	"github.com/changevouch/changevouch/engine/notify"
 	"github.com/changevouch/changevouch/engine/store"
 )
@@ -158,10 +159,7 @@ func (s *served) start() {
 	if s.server, err = app.OpenServer(ctx, s.options); err != nil {
 		s.t.Fatal(err)
 	}
-	journal, err := s.options.Config.Journal().Write(ctx)
-	if err != nil {
-		s.t.Fatal(err)
-	}
+	journal := writing(s.t, s.options.Config, s.options.Clock)
 	if _, err := journal.TokenByHash(ctx, httpapi.TokenHash(testToken)); errors.Is(err, engine.ErrNotFound) {
 		err = journal.AddToken(ctx, engine.Token{ID: "t1", Name: "test", Role: engine.RoleAdmin, Hash: httpapi.TokenHash(testToken), CreatedAt: s.options.Clock()})
 		if err != nil {
@@ -188,6 +186,20 @@ func (s *served) stop() {
 	if err := errors.Join(s.server.Stop(ctx), s.server.Close()); err != nil {
 		s.t.Error(err)
 	}
+}
+
+// writing opens the journal from aside, with the clock of the test.
+func writing(t *testing.T, config app.Config, now func() time.Time) *store.Store {
+	t.Helper()
+	key, err := ledger.OpenKey(strings.TrimPrefix(config.Store, "sqlite:") + ".key")
+	if err != nil {
+		t.Fatal(err)
+	}
+	j, err := store.Open(t.Context(), config.Store, store.Options{Key: key, Clock: now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return j
 }
 
 // call makes a request and returns its answer.
@@ -266,7 +278,7 @@ func (s *served) history(subject engine.Subject) (out []string) {
 
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	for range 400 {
+	for range 1200 {
 		if holds() {
 			return
 		}

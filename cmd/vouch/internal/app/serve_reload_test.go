@@ -1,0 +1,103 @@
+package app_test
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/changevouch/changevouch/cmd/vouch/internal/app"
+	"github.com/changevouch/changevouch/engine"
+)
+
+// TestServerReleases adds a release while the server runs: it judges from the moment on
+// from which it is in force, without a restart.
+func TestServerReleases(t *testing.T) {
+	c := newClock("2026-11-02T09:00:00Z")
+	release := func(config app.Config, name string, from time.Time, settings string) {
+		t.Helper()
+		j := writing(t, config, c.now)
+		policy := app.PolicyConfig{Bundles: []string{"../../testdata/deadline"}, Settings: write(t, t.TempDir(), "settings.yaml", settings)}
+		_, err := app.AddRelease(t.Context(), j, policy, name, "test", from, "test")
+		if err := errors.Join(err, j.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := newServed(t, c, func(config *app.Config) {
+		config.Policy.Bundles = nil
+		config.Policy.Releases = app.ReleasesInJournal
+		release(*config, "one", c.now().AddDate(-1, 0, 0), "vuln_sla_days: {high: 30}\n")
+	})
+	dossier := func(id string) string {
+		return fmt.Sprintf(`{"schema":"dossier/v1","evaluated_at":%q,"subject":{"type":"finding","id":%q},"sources":{},"people":[],
+			"finding":{"id":"CVE-1","package":"left-pad","severity":"high","first_detected_at":%[1]q}}`, c.now().Format(time.RFC3339), id)
+	}
+	due := func(id string) string {
+		status, text := s.call(http.MethodPost, "/v1/evaluate", http.Header{"Content-Type": {"application/json"}}, dossier(id))
+		if status != http.StatusOK {
+			t.Fatalf("%d %s", status, text)
+		}
+		_, rest, _ := strings.Cut(text, `"next_evaluation_at":"`)
+		at, _, _ := strings.Cut(rest, `"`)
+		return at
+	}
+	if got := due("a"); got != "2026-12-02T09:00:00Z" {
+		t.Errorf("by release one it is due %s", got)
+	}
+	release(s.options.Config, "two", c.now().Add(time.Hour), "vuln_sla_days: {high: 7}\n")
+	time.Sleep(10 * s.options.Pace.Watch)
+	if got := due("b"); got != "2026-12-02T09:00:00Z" {
+		t.Errorf("before release two is in force it is due %s", got)
+	}
+	c.pass(2 * time.Hour)
+	eventually(t, "release two in force", func() bool { return strings.Contains(s.log.text(), `"version":"two"`) })
+	if got := due("c"); got != "2026-11-09T11:00:00Z" {
+		t.Errorf("by release two it is due %s", got)
+	}
+}
+
+// TestServerReadsMore has a delivery bring the server to read the repository that it is
+// about, once for many.
+func TestServerReadsMore(t *testing.T) {
+	var opened atomic.Int32
+	github := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Date", "Mon, 02 Nov 2026 09:00:00 GMT")
+		switch strings.TrimPrefix(r.URL.Path, "/api/v3/") {
+		case "repos/acme/shop":
+			opened.Add(1)
+			fmt.Fprint(w, `{"full_name":"acme/shop","default_branch":"main","has_issues":false}`)
+		case "repos/acme/shop/pulls":
+			fmt.Fprint(w, `[]`)
+		default:
+			http.Error(w, `{"message":"Resource not accessible by personal access token"}`, http.StatusForbidden)
+		}
+	}))
+	defer github.Close()
+	c := newClock("2026-11-02T09:00:00Z")
+	s := newServed(t, c, func(config *app.Config) {
+		config.GitHub.URL, config.GitHub.Repositories = github.URL, []string{"acme/shop"}
+		config.GitHub.TokenFile = write(t, t.TempDir(), "token", "the-secret-token")
+	})
+	eventually(t, "the first reading", func() bool { return opened.Load() > 0 && strings.Contains(s.log.text(), `"msg":"source read"`) })
+	first := opened.Load()
+	for i := range 20 {
+		s.deliver(fmt.Sprint("d-", i), "pull_request", pullDelivery(i+1, c.now(), "One"))
+	}
+	eventually(t, "another reading", func() bool { return strings.Count(s.log.text(), `"msg":"source read"`) > 1 })
+	eventually(t, "a decision on each", func() bool {
+		return len(s.history(engine.Subject{Type: "change", ID: "acme/shop#20"})) > 0
+	})
+	if n := opened.Load() - first; n > 10 {
+		t.Errorf("20 deliveries had the repository read %d times", n)
+	}
+	if status, text := s.call(http.MethodGet, "/v1/sources", nil, ""); status != http.StatusOK || !strings.Contains(text, "acme/shop") || !strings.Contains(text, "incomplete") {
+		t.Errorf("what could not be read is not told: %d %s", status, text)
+	}
+	if strings.Contains(s.log.text(), "the-secret-token") {
+		t.Error("the token stands in the log")
+	}
+}
