@@ -37,7 +37,7 @@ var oktaHolders = []struct {
 	},
 	{
 		name: "5-applications", list: oktaList{path: "api/v1/apps", fact: "permissions", query: limit(200), needs: oktaReader + "okta.apps.read)"},
-		each: "api/v1/apps", below: []oktaList{{path: "users", fact: "permissions", query: limit(200), needs: oktaReader + "okta.apps.read)"}},
+		each: "api/v1/apps", below: []oktaList{{path: "users", fact: "permissions", query: url.Values{"limit": {"200"}, "expand": {"user"}}, needs: oktaReader + "okta.apps.read and okta.users.read)"}},
 	},
 }
 

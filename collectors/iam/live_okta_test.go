@@ -58,7 +58,7 @@ func newOrganisation() *organisation {
 	o.lists["groups/00g2/users"] = o.lists["users"][:5]
 	o.lists["apps"] = []row{{"id": "0oa1", "label": "AWS production", "signOnMode": "SAML_2_0", "credentials": row{"signing": planted}}}
 	o.lists["apps/0oa1/users"] = []row{
-		{"id": "00u1", "scope": "USER", "status": "PROVISIONED", "credentials": row{"userName": "another-name", "password": row{"value": planted}}, "profile": row{"email": "u1@elsewhere.example", "secret": planted}, "_links": row{"app": row{"href": "https://acme.okta.com/api/v1/apps/0oa1"}}},
+		{"id": "00u1", "scope": "USER", "status": "PROVISIONED", "credentials": row{"userName": "another-name", "password": row{"value": planted}}, "profile": row{"email": "u1@elsewhere.example", "secret": planted}, "_links": row{"app": row{"href": "https://acme.okta.com/api/v1/apps/0oa1"}}, "_embedded": row{"user": o.lists["users"][1]}},
 		{"id": "00u3", "scope": "GROUP", "status": "ACTIVE", "credentials": row{"userName": "u3"}, "_links": row{"app": row{"href": "https://acme.okta.com/api/v1/apps/0oa1"}}},
 		{"id": "00u4", "scope": "USER", "status": "DEPROVISIONED", "credentials": row{"userName": "u4"}, "_links": row{"app": row{"href": "https://acme.okta.com/api/v1/apps/0oa1"}}},
 	}
@@ -189,7 +189,7 @@ func TestOktaHoldings(t *testing.T) {
 	}
 	slices.Sort(got)
 	want := []string{
-		"00u1 00u1, app assignment, app AWS production []",
+		"00u1 u1@acme.example, app assignment, app AWS production []",
 		"00u1 u1@acme.example, group Engineering, group 00g2 []",
 		"00u1 u1@acme.example, group aws-admins, group 00g1 [group aws-admins]",
 		"00u3 00u3, app assignment through a group, app AWS production []",
@@ -245,7 +245,7 @@ func TestOktaContract(t *testing.T) {
 		"GET /api/v1/groups/00g1/users?limit=200",
 		"GET /api/v1/groups/00g2/users?limit=200",
 		"GET /api/v1/apps?limit=200",
-		"GET /api/v1/apps/0oa1/users?limit=200",
+		"GET /api/v1/apps/0oa1/users?expand=user&limit=200",
 		"GET /api/v1/logs?limit=1000&since=2026-08-20T00%3A00%3A00.000Z&sortOrder=ASCENDING&until=2026-08-27T00%3A00%3A00.000Z",
 		"GET /api/v1/logs?limit=1000&since=2026-08-27T00%3A00%3A00.000Z&sortOrder=ASCENDING&until=2026-09-03T00%3A00%3A00.000Z",
 		"GET /api/v1/logs?limit=1000&since=2026-09-03T00%3A00%3A00.000Z&sortOrder=ASCENDING&until=2026-09-10T00%3A00%3A00.000Z",
