@@ -124,3 +124,22 @@ func TestWorkflowModes(t *testing.T) {
 		}
 	}
 }
+
+// FuzzWorkflow: whatever a finding says is one command, or a part of one.
+func FuzzWorkflow(f *testing.F) {
+	f.Add("acme/shop#1\n::x::", "t::", "m\r\n::error::y", "do\u2028::z")
+	f.Fuzz(func(t *testing.T, subject, title, message, todo string) {
+		one := finding("CM-1", engine.StatusFail)
+		one.Title, one.Message, one.Remediation = title, message, todo
+		text := render(t, "github", Options{}, []Judgement{{Decision: decision(subject, engine.OutcomeNonCompliant, one)}})
+		commands := 0
+		for _, line := range strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' || r == '\u2028' || r == '\u0085' }) {
+			if strings.HasPrefix(strings.TrimSpace(line), "::") {
+				commands++
+			}
+		}
+		if commands != 1 {
+			t.Errorf("%d commands in %q", commands, text)
+		}
+	})
+}

@@ -341,3 +341,21 @@ func readSchema(t *testing.T, name schemas.Name) map[string]any {
 	}
 	return root
 }
+
+// FuzzLoadConfig: whatever a file says is a configuration or a list of faults.
+func FuzzLoadConfig(f *testing.F) {
+	f.Add("listen: 127.0.0.1:1\n")
+	f.Add("github: {app: {id: '1'}, repositories: [a/b, a/b]}\nnotifications: [{type: slack}]\n")
+	f.Add("oidc: [{roles: {'a.b': viewer}}]\n'a.b': 1\ntls: []\niam: {aws: {}}\n")
+	path := filepath.Join(f.TempDir(), "c.yaml")
+	f.Fuzz(func(t *testing.T, text string) {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c, err := app.LoadConfig(app.ConfigSource{File: path, LookupEnv: lookup(nil)})
+		var wrong *app.ConfigError
+		if (c == nil) == (err == nil) || err != nil && (!errors.As(err, &wrong) || len(wrong.Faults) == 0) {
+			t.Errorf("%v, %v", c, err)
+		}
+	})
+}
