@@ -111,7 +111,7 @@ func TestSchemas(t *testing.T) {
 	ends(t, 1, newer, "ledger", "checkpoint", "--store", address)
 	ends(t, 1, newer, "retention", "apply", "--store", address)
 	meddle(t, address, "DELETE FROM goose_db_version WHERE version_id > 1", "DROP INDEX entries_actions",
-		"DROP TABLE deliveries", "DROP TABLE payloads", "DROP TABLE tokens", "DROP TABLE notices")
+		"DROP INDEX subjects_time", "ALTER TABLE subjects DROP COLUMN evaluated_at", "DROP TABLE deliveries", "DROP TABLE payloads", "DROP TABLE tokens", "DROP TABLE notices")
 	ends(t, 1, "vouch ledger checkpoint, given the key, does that", "decisions", "list", "--store", address)
 	ends(t, 0, "", "ledger", "checkpoint", "--store", address)
 	ends(t, 0, "OUTCOME", "decisions", "list", "--store", address)
