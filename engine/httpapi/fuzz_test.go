@@ -24,6 +24,25 @@ func FuzzReadEvents(f *testing.F) {
 	})
 }
 
+func TestBounded(t *testing.T) {
+	for text, good := range map[string]bool{
+		strings.Repeat("[", 1000) + strings.Repeat("]", 1000):    true,
+		strings.Repeat("[", 1001) + strings.Repeat("]", 1001):    false,
+		`{"a":` + strings.Repeat(`{"a":`, 1000) + `1`:            false,
+		`"` + strings.Repeat("[", 2000) + `\"["`:                 true,
+		`[1e308,-1.5E-300,0.25]`:                                 true,
+		`[1e1000]`:                                               false,
+		`[1E+99999]`:                                             false,
+		strings.Repeat("9", 400):                                 true,
+		strings.Repeat("9", 401):                                 false,
+		`["1e99999",` + strings.Repeat("9,", 1000) + `"e12345"]`: true,
+	} {
+		if err := bounded([]byte(text)); (err == nil) != good {
+			t.Errorf("%.40s: %v", text, err)
+		}
+	}
+}
+
 // FuzzBounded: what is let through has bounded depth, and numbers that a float64
 // nearly holds.
 func FuzzBounded(f *testing.F) {

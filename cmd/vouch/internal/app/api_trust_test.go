@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -321,6 +322,14 @@ func TestAPIBombs(t *testing.T) {
 				t.Errorf("%s to %s took %s", name, path, took)
 			}
 		}
+	}
+	// What is unpacked is not kept first: 64 MiB would show.
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	a.send(engine.RoleAdmin, "POST", "/v1/evaluate", zipped.String(), "Content-Encoding", "gzip").want(t, http.StatusRequestEntityTooLarge)
+	runtime.ReadMemStats(&after)
+	if grown := after.TotalAlloc - before.TotalAlloc; grown > 32<<20 {
+		t.Errorf("%d bytes were allocated for a body of at most 1 MiB", grown)
 	}
 	// A small dossier may come packed.
 	zipped.Reset()
