@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -162,14 +163,16 @@ func begin(b *testing.B, cmd *exec.Cmd, word string) string {
 			b.Fatalf("%s ended: %s", cmd.Path, line)
 		}
 		if url, ok := strings.CutPrefix(line, word); ok {
-			word, line = "", strings.TrimSpace(url)
-			go func() { _, _ = lines.WriteTo(bytes.NewBuffer(nil)) }()
-			return line
+			go drain(lines)
+			return strings.TrimSpace(url)
 		}
 	}
-	go func() { _, _ = lines.WriteTo(bytes.NewBuffer(nil)) }()
+	go drain(lines)
 	return ""
 }
+
+// drain reads what nobody wants to know, so that its writer can go on.
+func drain(r io.Reader) { _, _ = io.Copy(io.Discard, r) }
 
 // read takes the dossiers of the sample company's changes.
 func (s *target) read(b *testing.B) {

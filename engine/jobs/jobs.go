@@ -191,7 +191,7 @@ func (q *Queue) every(ctx context.Context, interval time.Duration, wake <-chan s
 		defer ticker.Stop()
 		for {
 			if err := do(ctx); err != nil && ctx.Err() == nil {
-				q.log.Error("background work", "error", err.Error())
+				q.log.ErrorContext(ctx, "background work", "error", err.Error())
 			}
 			select {
 			case <-ctx.Done():
@@ -224,9 +224,10 @@ func (q *Queue) ask(ctx context.Context, t Task) error {
 // live tells that the jobs of this process live, and takes over those of dead ones.
 func (q *Queue) live(ctx context.Context) error {
 	var faults []error
-	q.running.Range(func(id, _ any) bool {
+	q.running.Range(func(key, _ any) bool {
+		id, _ := key.(int64)
 		now := time.Now().UTC()
-		_, err := q.exec.JobUpdateFull(ctx, &riverdriver.JobUpdateFullParams{ID: id.(int64), AttemptedAtDoUpdate: true, AttemptedAt: &now})
+		_, err := q.exec.JobUpdateFull(ctx, &riverdriver.JobUpdateFullParams{ID: id, AttemptedAtDoUpdate: true, AttemptedAt: &now})
 		faults = append(faults, err)
 		return true
 	})
@@ -259,7 +260,7 @@ func (q *Queue) rescue(ctx context.Context) error {
 		take.FinalizedAt = append(take.FinalizedAt, end)
 		take.ScheduledAt = append(take.ScheduledAt, at)
 		take.State = append(take.State, string(state))
-		q.log.Warn("job taken over from a process that died", "task", job.Kind, "job", job.ID)
+		q.log.WarnContext(ctx, "job taken over from a process that died", "task", job.Kind, "job", job.ID)
 	}
 	if len(take.ID) == 0 {
 		return nil

@@ -82,7 +82,7 @@ func stateOf(row *rivertype.JobRow) string {
 	return StateRetrying
 }
 
-// ErrNotFound: there is no such job.
+// ErrNotFound says that there is no such job.
 var ErrNotFound = errors.New("no such job")
 
 // List returns jobs of some states (none: of all), the newest first.

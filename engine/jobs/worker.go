@@ -115,14 +115,14 @@ func (w *worker) Work(ctx context.Context, job *river.Job[args]) error {
 	var last finalError
 	switch {
 	case err == nil:
-		log.Debug("job done", "seconds", time.Since(began).Seconds())
+		log.DebugContext(ctx, "job done", "seconds", time.Since(began).Seconds())
 	case errors.As(err, &last):
-		log.Error("job given up", "error", err.Error())
+		log.ErrorContext(ctx, "job given up", "error", err.Error())
 		return river.JobCancel(err)
 	case ctx.Err() != nil:
-		log.Info("job broken off", "error", err.Error())
+		log.InfoContext(ctx, "job broken off", "error", err.Error())
 	default:
-		log.Warn("job failed", "error", err.Error(), "attempts", job.MaxAttempts)
+		log.WarnContext(ctx, "job failed", "error", err.Error(), "attempts", job.MaxAttempts)
 	}
 	return err
 }

@@ -202,8 +202,7 @@ func post(ctx context.Context, c *http.Client, address, agent string, body []byt
 // unanswered says what happened without the address, and whether the notice may have
 // arrived: not where no connection came about.
 func unanswered(err error) error {
-	var outer *url.Error
-	if errors.As(err, &outer) {
+	if outer, ok := errors.AsType[*url.Error](err); ok {
 		err = outer.Err
 	}
 	if unreached(err) {

@@ -2,7 +2,7 @@ package app
 
 import "errors"
 
-// ErrNothing: there are no events, or none that a policy could judge.
+// ErrNothing says that there are no events, or none that a policy could judge.
 var ErrNothing = errors.New("nothing to judge")
 
 // nothing makes an error one that says ErrNothing, in its own words.

@@ -135,7 +135,7 @@ func (s *Server) notify(ctx context.Context, job jobs.Job) error {
 	err = ch.Send(ctx, n)
 	if err == nil {
 		s.metrics.notices.WithLabelValues(kind).Inc()
-		s.log.Info("notice sent", "channel", name, "kind", kind, "decision", id)
+		s.log.InfoContext(ctx, "notice sent", "channel", name, "kind", kind, "decision", id)
 		return nil
 	}
 	if errors.Is(err, notify.ErrUncertain) && !ch.again {

@@ -129,7 +129,7 @@ func (s *Server) gate(ctx context.Context) (Gate, error) {
 // Start begins the work in the background.
 func (s *Server) Start(ctx context.Context) error {
 	if s.config.Directory == "" {
-		s.log.Warn("no directory is named: what is handed in is judged, what events say is not")
+		s.log.WarnContext(ctx, "no directory is named: what is handed in is judged, what events say is not")
 	}
 	if err := s.queue.Start(ctx); err != nil {
 		return err

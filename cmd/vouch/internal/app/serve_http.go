@@ -196,7 +196,7 @@ func (s *Server) Serve(ctx context.Context, listening func(api, metrics net.Addr
 		}
 		s.group.Go(func() {
 			if err := httpapi.Serve(background, metrics, httpapi.Metrics(s.metrics.registry), httpapi.Serving{Log: s.log}); err != nil {
-				s.log.Error("metrics", "error", err.Error())
+				s.log.ErrorContext(ctx, "metrics", "error", err.Error())
 			}
 		})
 	}

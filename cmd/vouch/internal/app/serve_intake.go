@@ -45,7 +45,7 @@ func (s *Server) intake(ctx context.Context) error {
 				return err
 			}
 		}
-		s.log.Info("deliveries taken", "count", len(pending))
+		s.log.InfoContext(ctx, "deliveries taken", "count", len(pending))
 		s.queue.Nudge(taskFollow)
 	}
 }
@@ -63,7 +63,7 @@ func (s *Server) take(ctx context.Context, d engine.Delivery) (fault string, err
 		faults = append(faults, f.Error())
 	}
 	if len(faults) > 0 {
-		s.log.Warn("delivery not readable", "source", d.Source, "delivery", d.ID, "event", d.Event, "error", faults[0], "faults", len(faults))
+		s.log.WarnContext(ctx, "delivery not readable", "source", d.Source, "delivery", d.ID, "event", d.Event, "error", faults[0], "faults", len(faults))
 	}
 	return strings.Join(faults, "\n"), nil
 }

@@ -77,7 +77,7 @@ func (r *rules) refresh(ctx context.Context, files bool) error {
 	}
 	r.now.Store(next)
 	ref := next.Newest.Ref()
-	r.log.Info("policy loaded", "name", ref.Name, "version", last.Version, "bundle", ref.BundleDigest, "judge", next.Journal.Judge())
+	r.log.InfoContext(ctx, "policy loaded", "name", ref.Name, "version", last.Version, "bundle", ref.BundleDigest, "judge", next.Journal.Judge())
 	return nil
 }
 
@@ -188,7 +188,7 @@ func (r *rules) watch(ctx context.Context, every time.Duration, again <-chan str
 			said = ""
 		case ctx.Err() == nil && err.Error() != said:
 			said = err.Error()
-			r.log.Error("policy not loaded, the one before goes on", "error", strings.ReplaceAll(said, "\n", "; "))
+			r.log.ErrorContext(ctx, "policy not loaded, the one before goes on", "error", strings.ReplaceAll(said, "\n", "; "))
 		}
 	}
 }

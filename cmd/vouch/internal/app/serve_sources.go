@@ -116,7 +116,7 @@ func (s *sources) read(ctx context.Context, name string, since time.Duration, sp
 	into := &counted{store: s.store}
 	summary, err := collectors.Run(ctx, one.Collector, collectors.Window{Since: now.Add(-since), Until: now}, spool(into), nil)
 	for _, fault := range summary.Faults {
-		s.log.Warn("record of a source not readable", "source", name, "error", fault.Error())
+		s.log.WarnContext(ctx, "record of a source not readable", "source", name, "error", fault.Error())
 	}
 	if err != nil {
 		return into.added, err
@@ -124,7 +124,7 @@ func (s *sources) read(ctx context.Context, name string, since time.Duration, sp
 	s.lock.Lock()
 	one.ended = now
 	s.lock.Unlock()
-	s.log.Info("source read", "source", name, "events", summary.Events, "new", into.added, "broken", summary.Broken)
+	s.log.InfoContext(ctx, "source read", "source", name, "events", summary.Events, "new", into.added, "broken", summary.Broken)
 	return into.added, nil
 }
 

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -210,9 +211,7 @@ func (s *served) call(method, path string, header http.Header, body string) (int
 		s.t.Fatal(err)
 	}
 	r.Header = http.Header{"Authorization": {"Bearer " + testToken}}
-	for name, values := range header {
-		r.Header[name] = values
-	}
+	maps.Copy(r.Header, header)
 	resp, err := http.DefaultClient.Do(r)
 	if err != nil {
 		s.t.Fatal(err)

@@ -128,7 +128,7 @@ func (s *Server) reconcile(ctx context.Context, job jobs.Job) error {
 	}
 	missed, err := s.sources.reconcile(ctx, job.Subject)
 	if missed > 0 {
-		s.log.Warn("events that neither webhooks nor polls had brought", "source", job.Subject, "events", missed)
+		s.log.WarnContext(ctx, "events that neither webhooks nor polls had brought", "source", job.Subject, "events", missed)
 	}
 	return err
 }
@@ -149,7 +149,7 @@ func (s *Server) judge(ctx context.Context) error {
 	}
 	if done.Judged+again > 0 {
 		s.queue.Nudge(taskFollow)
-		s.log.Info("judged", "decisions", done.Judged+again, "unchanged", done.Unchanged, "seconds", time.Since(began).Seconds())
+		s.log.InfoContext(ctx, "judged", "decisions", done.Judged+again, "unchanged", done.Unchanged, "seconds", time.Since(began).Seconds())
 	}
 	return nil
 }
@@ -168,9 +168,9 @@ func (s *Server) decide(ctx context.Context, now *ruling, at time.Time) (Decided
 		},
 		Undecided: func(err error) {
 			s.metrics.undecided.Inc()
-			s.log.Error("could not decide", "error", err.Error())
+			s.log.ErrorContext(ctx, "could not decide", "error", err.Error())
 		},
-		Problem: func(p assembly.Problem) { s.log.Debug("look at", "problem", p.Error()) },
+		Problem: func(p assembly.Problem) { s.log.DebugContext(ctx, "look at", "problem", p.Error()) },
 	})
 }
 
@@ -234,7 +234,7 @@ func (s *Server) judgePassed(ctx context.Context, now *ruling, at time.Time) (in
 		}
 		if err != nil {
 			s.metrics.undecided.Inc()
-			s.log.Error("could not judge again what is due", "decision", one.ID, "subject", one.Subject.ID, "error", err.Error())
+			s.log.ErrorContext(ctx, "could not judge again what is due", "decision", one.ID, "subject", one.Subject.ID, "error", err.Error())
 		} else {
 			judged++
 		}
@@ -280,7 +280,7 @@ func (s *Server) retain(ctx context.Context) error {
 	}
 	removed, err := s.store.Retain(ctx, s.clock().UTC().Add(-keep), keep, false)
 	if err == nil && removed.Index >= 0 {
-		s.log.Info("records removed that were kept long enough", "decisions", removed.Decisions, "events", removed.Events, "before", removed.Before)
+		s.log.InfoContext(ctx, "records removed that were kept long enough", "decisions", removed.Decisions, "events", removed.Events, "before", removed.Before)
 	}
 	return err
 }
