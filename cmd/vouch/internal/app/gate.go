@@ -181,7 +181,7 @@ func (g Gate) merge(id string) (planned engine.Event, open, found bool) {
 	return planned, true, true
 }
 
-// deployed is every dossier that would change if a deployment went live now.
+// deployed is the dossier of every change that would go live with a deployment.
 func (g Gate) deployed(ctx context.Context, p engine.PlannedDeployment) ([]engine.Dossier, []string, error) {
 	now := g.At.UTC()
 	if p.ID == "" {
@@ -200,32 +200,24 @@ func (g Gate) deployed(ctx context.Context, p engine.PlannedDeployment) ([]engin
 		OccurredAt: now, ObservedAt: now, Subject: engine.Subject{Type: "deployment", ID: p.ID}, Data: data, Actor: fact.User,
 		Evidence: engine.Evidence{Digest: engine.Digest(data), MediaType: "application/json", Trust: engine.TrustDeclared},
 	}
-	before, err := g.assemble(ctx)
+	all, err := g.assemble(ctx, live)
 	if err != nil {
 		return nil, nil, err
-	}
-	after, err := g.assemble(ctx, live)
-	if err != nil {
-		return nil, nil, err
-	}
-	known := map[engine.Subject][]byte{}
-	for _, d := range before {
-		if known[d.Subject], err = encodeDossier(d, ""); err != nil {
-			return nil, nil, err
-		}
 	}
 	var changed []engine.Dossier
-	for _, d := range after {
+	for _, d := range all {
 		text, err := encodeDossier(d, "")
 		if err != nil {
 			return nil, nil, err
 		}
-		if (d.Subject.Type == "change" || d.Subject.Type == "deployment") && !bytes.Equal(text, known[d.Subject]) {
+		// An earlier deployment that brought one of these changes is no concern of this one.
+		ours := d.Subject.Type == "deployment" && strings.HasSuffix(d.Subject.ID, ":"+p.ID)
+		if ours || d.Subject.Type == "change" && bytes.Contains(text, []byte(`"`+p.ID+`"`)) {
 			changed = append(changed, d)
 		}
 	}
 	if len(changed) == 0 {
-		return nil, []string{fmt.Sprintf("nothing on record would change if %.12s went live on %s: is the service known, and does its repository belong to what is collected?", p.Commit, p.Service)}, nil
+		return nil, []string{fmt.Sprintf("nothing on record would go live with %.12s on %s: is the service known, and does its repository belong to what is collected?", p.Commit, p.Service)}, nil
 	}
 	return changed, nil, nil
 }

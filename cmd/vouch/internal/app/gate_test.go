@@ -178,3 +178,19 @@ func TestGateOutcome(t *testing.T) {
 		}
 	}
 }
+
+// A deployment that comes long after the last reading concerns what it brings, and
+// nothing else.
+func TestGateLongAfterTheLastReading(t *testing.T) {
+	g := acmeGate(t)
+	g.At = g.At.Add(60 * time.Hour)
+	for commit, subjects := range map[string]int{liveWeb: 1, head440: 1} {
+		a, err := g.Ask(t.Context(), engine.GateQuestion{Deployment: &engine.PlannedDeployment{System: "render", Service: web, Commit: commit, Trigger: "new_commit"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(a.Decisions) != subjects {
+			t.Errorf("%s concerns %d subjects, want %d: %s, %s", commit, len(a.Decisions), subjects, a.Outcome, statusesOf(a))
+		}
+	}
+}
