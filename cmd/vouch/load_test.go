@@ -55,7 +55,7 @@ func BenchmarkServe(b *testing.B) {
 			b.Run("opa", func(b *testing.B) { opa += theirs.attack(b, theirs.questions()) })
 		}
 		if opa > 0 {
-			b.Logf("evaluate?record=false: %.2f times the requests per second of opa run --server", vouch/opa)
+			fmt.Printf("evaluate?record=false: %.2f times the requests per second of opa run --server\n", vouch/opa)
 		}
 	})
 	b.Run("lists", func(b *testing.B) {
