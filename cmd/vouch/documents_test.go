@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -198,14 +200,18 @@ make() {
 			fmt.Fprintf(&script, "text=$( (set -e\n%s) 2>&1 ); code=$?\n[ $code = 0 ] || printf '%%s\\nexit status %%d\\n' \"$text\" $code\n", e.command)
 		}
 	}
-	shell := exec.CommandContext(t.Context(), "bash", "-c", script.String())
+	// A document may begin servers, and wait for what they do, but not for ever.
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	shell := exec.CommandContext(ctx, "bash", "-c", script.String())
+	shell.WaitDelay = time.Second
 	shell.Dir = dir
 	shell.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool {
 		return strings.HasPrefix(v, "VOUCH_") || strings.HasPrefix(v, "MAKE") || strings.HasPrefix(v, "MFLAGS=")
 	}), "PATH="+bin+string(filepath.ListSeparator)+os.Getenv("PATH"), "NO_COLOR=1", "TERM=dumb", "TZ=UTC", "PWD="+dir, "PROJECT="+root)
 	out, err := shell.CombinedOutput()
-	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
-		t.Fatalf("bash: %v", err)
+	if exit := (*exec.ExitError)(nil); ctx.Err() != nil || (err != nil && !errors.As(err, &exit)) {
+		t.Fatalf("bash: %v %v\n%s", err, ctx.Err(), out)
 	}
 
 	outputs := make([][]string, len(examples))

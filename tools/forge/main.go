@@ -16,13 +16,16 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"log"
 	"net/http"
 	"os"
+	"os/signal"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -69,7 +72,15 @@ func main() {
 	}
 	f := &forge{hook: *hook, secret: bytes.TrimSpace(secret), began: time.Now().UTC().Add(-time.Hour).Truncate(time.Second)}
 	server := &http.Server{Addr: *listen, Handler: f.routes(), ReadHeaderTimeout: 5 * time.Second}
-	log.Fatal(server.ListenAndServe())
+	end := make(chan os.Signal, 1)
+	signal.Notify(end, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-end
+		_ = server.Close()
+	}()
+	if err := server.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
+		log.Fatalf("forge: %v", err)
+	}
 }
 
 func (f *forge) routes() http.Handler {
