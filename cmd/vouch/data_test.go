@@ -246,7 +246,7 @@ func stockServer(t *testing.T, bundle string) *http.Client {
 	t.Cleanup(transport.CloseIdleConnections)
 	client := &http.Client{Transport: transport}
 	for limit := time.After(30 * time.Second); ; {
-		r, err := http.NewRequestWithContext(ctx, "GET", "http://opa/health?bundles", nil)
+		r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://opa/health?bundles", nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -40,10 +40,25 @@ func (a *assembler) periodDossiers(drafts []*draft) []engine.Dossier {
 				}
 			}
 		}
+		for name, status := range d.Sources {
+			d.Sources[name] = within(status, from, to)
+		}
 		d.Period = body
 		out = append(out, d)
 	}
 	return out
+}
+
+// within leaves of what was read the part that a period asks about, so that reading
+// on changes nothing of a period that is over.
+func within(s engine.SourceStatus, from, to time.Time) engine.SourceStatus {
+	if s.From != nil && s.From.Before(from) {
+		s.From = &from
+	}
+	if s.To != nil && s.To.After(to) {
+		s.To = &to
+	}
+	return s
 }
 
 // vital are the facts without which a run of a source saw nothing of what was

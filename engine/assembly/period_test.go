@@ -68,6 +68,7 @@ func TestGapsOfAPeriod(t *testing.T) {
 func TestDeploymentsOfAPeriod(t *testing.T) {
 	until := cover("r", "2026-12-01T00:00:00Z", engine.CoverageFact{Source: "render", Status: "complete", From: on("2026-09-01T00:00:00Z"), To: on("2026-12-01T00:00:00Z")})
 	same(t, "reconciled", periodOf(t, month, change(), []engine.Event{until}).Period.MissingInLedger, []any{})
+	same(t, "read from", *periodOf(t, month, change(), []engine.Event{until}).Sources["render"].From, month.From)
 	same(t, "deployments unread", periodOf(t, month, change()).Period.MissingInLedger, []any(nil))
 
 	options := Options{At: at("2026-12-10T00:00:00Z"), Periods: []Span{month, {From: month.To, To: month.To.AddDate(0, 1, 0)}}}

@@ -38,8 +38,7 @@ type apiData struct{ policy *policy.Policy }
 // Query implements httpapi.Data.
 func (d apiData) Query(ctx context.Context, q httpapi.DataQuery) (httpapi.DataAnswer, error) {
 	answer, err := d.policy.Query(ctx, policy.Query{Path: q.Path, Input: q.Input, Strict: q.Strict, Metrics: q.Instrument})
-	var fault *policy.QueryError
-	if errors.As(err, &fault) {
+	if fault, ok := errors.AsType[*policy.QueryError](err); ok {
 		err = &httpapi.DataError{Code: fault.Code, Message: fault.Message, Errors: fault.Errors}
 	}
 	return httpapi.DataAnswer{Result: answer.Result, Metrics: answer.Metrics}, err

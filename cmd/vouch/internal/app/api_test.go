@@ -351,7 +351,7 @@ func TestAPIBatch(t *testing.T) {
 func TestAPIBatchStreams(t *testing.T) {
 	a := newAPIServer(t, nil)
 	in, out := io.Pipe()
-	r, err := http.NewRequestWithContext(t.Context(), "POST", a.url+"/v1/evaluate/batch", in)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, a.url+"/v1/evaluate/batch", in)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,7 +10,6 @@ import (
 
 	"github.com/changevouch/changevouch/engine"
 	"github.com/changevouch/changevouch/engine/httpapi"
-	"github.com/changevouch/changevouch/engine/store"
 )
 
 // Handler is the HTTP side of the server. The context ends what it does by itself, such
@@ -110,14 +109,7 @@ func (s *Server) statements() Statements {
 
 // coverage tells how completely each source was read.
 func (s *Server) coverage(ctx context.Context) (any, error) {
-	r := reckoning{records: map[string]*sourceBook{}, seen: map[string]bool{}}
-	for e, err := range s.store.Events(ctx, store.EventFilter{Type: "coverage.recorded"}) {
-		if err != nil {
-			return nil, err
-		}
-		r.take(e)
-	}
-	return r.coverage(), nil
+	return JournalSources(ctx, s.store)
 }
 
 func (s *Server) webhooks() (map[string]httpapi.Webhook, error) {

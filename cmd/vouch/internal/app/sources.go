@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/changevouch/changevouch/engine"
+	"github.com/changevouch/changevouch/engine/store"
 )
 
 // Coverage is what collectors recorded of one source: of one system that feeds it,
@@ -70,6 +71,18 @@ func ReadSources(ctx context.Context, docs *Documents, fault func(string)) ([]Co
 		return nil, errors.New("there are no events")
 	case len(r.records) == 0:
 		return nil, fmt.Errorf("none of the %d events says what was read: collectors record it as coverage.recorded", r.events)
+	}
+	return r.coverage(), nil
+}
+
+// JournalSources is ReadSources of the events in a journal; it may have none.
+func JournalSources(ctx context.Context, s *store.Store) ([]Coverage, error) {
+	r := reckoning{records: map[string]*sourceBook{}, seen: map[string]bool{}}
+	for e, err := range s.Events(ctx, store.EventFilter{Type: "coverage.recorded"}) {
+		if err != nil {
+			return nil, err
+		}
+		r.take(e)
 	}
 	return r.coverage(), nil
 }

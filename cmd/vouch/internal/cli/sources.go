@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -12,34 +11,44 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/changevouch/changevouch/cmd/vouch/internal/app"
+	"github.com/changevouch/changevouch/engine/store"
 )
 
 func newSourcesCommand(sys System) *cobra.Command {
 	var from, outputs []string
+	var journal app.JournalConfig
 	cmd := &cobra.Command{
-		Use:   "sources --from FILE|DIR|-...",
+		Use:   "sources [--from FILE|DIR|-...]",
 		Short: "Show how completely each source was read",
 		Long: `Show how completely each source was read, by what collectors recorded of it in
 their events: which times were read and which lie between, how much was found, and
 which facts could not be seen, why, and what to grant. Whatever is missing here is
-unknown to the policy, for every change that it concerns.`,
-		Example: `  vouch sources --from events/
+unknown to the policy, for every change that it concerns. Without --from the events
+are those of the journal.`,
+		Example: `  vouch sources
+  vouch sources --from events/
   vouch collect git --repo . | vouch sources --from - -o json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			paths := append(slices.Clone(from), args...)
-			if len(paths) == 0 {
-				return errors.New("no events named: give --from FILE, a folder, or - for standard input")
-			}
 			sinks, err := openSinks(sys, outputs, valueFormats)
 			if err != nil {
 				return err
 			}
 			defer sinks.discard()
 			var sources []app.Coverage
-			err = readEvents(cmd.Context(), sys, paths, "shown", func(ctx context.Context, docs *app.Documents, fault func(string)) (err error) {
-				sources, err = app.ReadSources(ctx, docs, fault)
-				return err
-			})
+			if len(paths) == 0 {
+				err = reading(cmd.Context(), journal, func(s *store.Store) (err error) {
+					if sources, err = app.JournalSources(cmd.Context(), s); err == nil && len(sources) == 0 {
+						return fmt.Errorf("no event of the journal %s says what was read: name others with --from", s.Place())
+					}
+					return err
+				})
+			} else {
+				err = readEvents(cmd.Context(), sys, paths, "shown", func(ctx context.Context, docs *app.Documents, fault func(string)) (err error) {
+					sources, err = app.ReadSources(ctx, docs, fault)
+					return err
+				})
+			}
 			if err != nil {
 				return err
 			}
@@ -55,6 +64,7 @@ unknown to the policy, for every change that it concerns.`,
 		},
 	}
 	cmd.Flags().StringSliceVar(&from, "from", nil, "file or folder of events, or - for standard input; repeatable")
+	addStoreFlag(cmd, &journal)
 	addSinkFlag(cmd, &outputs, valueFormats)
 	return cmd
 }
