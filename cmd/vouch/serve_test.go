@@ -136,7 +136,8 @@ type process struct {
 	cmd *exec.Cmd
 	url string
 	log *logged
-	end chan error
+	end chan struct{} // closed when it ended
+	err error         // how, after that
 }
 
 // logged is what a process wrote so far.
@@ -159,7 +160,7 @@ func (l *logged) String() string {
 
 func (w *world) serve(program, config string) *process {
 	w.t.Helper()
-	p := &process{cmd: exec.Command(program, "serve", "--config", config), log: &logged{}, end: make(chan error, 1)}
+	p := &process{cmd: exec.Command(program, "serve", "--config", config), log: &logged{}, end: make(chan struct{})}
 	p.cmd.Env = append(os.Environ(), "VOUCH_BUNDLE=")
 	stderr, err := p.cmd.StderrPipe()
 	if err != nil {
@@ -180,7 +181,8 @@ func (w *world) serve(program, config string) *process {
 				break
 			}
 		}
-		p.end <- p.cmd.Wait()
+		p.err = p.cmd.Wait()
+		close(p.end)
 	}()
 	w.t.Cleanup(func() {
 		p.kill()
@@ -196,8 +198,8 @@ func (w *world) serve(program, config string) *process {
 	case p.url = <-serving:
 	case <-time.After(time.Minute):
 		w.t.Fatal("vouch serve does not begin")
-	case err := <-p.end:
-		w.t.Fatalf("vouch serve ended: %v\n%s", err, p.log)
+	case <-p.end:
+		w.t.Fatalf("vouch serve ended: %v\n%s", p.err, p.log)
 	}
 	return p
 }
@@ -205,9 +207,7 @@ func (w *world) serve(program, config string) *process {
 // kill ends the process as a power cut does.
 func (p *process) kill() {
 	_ = p.cmd.Process.Kill() // it may have ended
-	if p.cmd.ProcessState == nil {
-		p.end <- <-p.end
-	}
+	<-p.end
 }
 
 // stop asks the process to end, and returns how it did.
@@ -216,9 +216,8 @@ func (p *process) stop() error {
 		return err
 	}
 	select {
-	case err := <-p.end:
-		p.end <- err
-		return err
+	case <-p.end:
+		return p.err
 	case <-time.After(time.Minute):
 		return errors.New("it did not within a minute")
 	}
