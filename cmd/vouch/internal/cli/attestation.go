@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -128,48 +127,23 @@ type attestationView struct {
 }
 
 func newAttestationListCommand(sys System) *cobra.Command {
-	var journal app.JournalConfig
-	var outputs []string
-	cmd := &cobra.Command{
-		Use:     "list",
-		Short:   "List the attestations of the journal, as they stand",
-		Example: `  vouch attestation list -o json`,
-		Args:    noArguments,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			sinks, err := openSinks(sys, outputs, gridFormats)
+	return newListCommand(sys, "List the attestations of the journal, as they stand", `  vouch attestation list -o json`, "no attestation: vouch attestation add records one",
+		func(ctx context.Context, s *store.Store) (report.Grid, any, error) {
+			list, err := s.Attestations(ctx)
 			if err != nil {
-				return err
+				return report.Grid{}, nil, err
 			}
-			defer sinks.discard()
-			return reading(cmd.Context(), journal, func(s *store.Store) error {
-				list, err := s.Attestations(cmd.Context())
-				if err != nil {
-					return err
-				}
-				actions, err := app.Added(cmd.Context(), s, ledger.KindAttestation)
-				if err != nil {
-					return err
-				}
-				g := report.Grid{Headings: []string{"ID", "CONTROL", "SUBJECT", "MADE BY", "ROLE", "MADE AT", "UNTIL", "ADDED BY", "STATEMENT"}, Outcome: -1, Gives: 8}
-				views := []attestationView{}
-				for _, a := range list {
-					v := attestationView{a, addedOf(actions, a.ID)}
-					views = append(views, v)
-					g.Rows = append(g.Rows, []string{a.ID, a.Control, a.Subject, a.MadeBy, a.Role, instantOf(a.MadeAt), instantOf(a.ValidUntil), v.By, a.Statement})
-				}
-				if len(list) == 0 {
-					sys.tell("no attestation: vouch attestation add records one")
-				}
-				return sinks.write(func(w io.Writer, format string) error {
-					if format == "json" {
-						return writeJSON(w, views)
-					}
-					return writeGrid(sys, w, format, g)
-				})
-			})
-		},
-	}
-	addStoreFlag(cmd, &journal)
-	addSinkFlag(cmd, &outputs, gridFormats)
-	return cmd
+			actions, err := app.Added(ctx, s, ledger.KindAttestation)
+			if err != nil {
+				return report.Grid{}, nil, err
+			}
+			g := report.Grid{Headings: []string{"ID", "CONTROL", "SUBJECT", "MADE BY", "ROLE", "MADE AT", "UNTIL", "ADDED BY", "STATEMENT"}, Outcome: -1, Gives: 8}
+			views := []attestationView{}
+			for _, a := range list {
+				v := attestationView{a, addedOf(actions, a.ID)}
+				views = append(views, v)
+				g.Rows = append(g.Rows, []string{a.ID, a.Control, a.Subject, a.MadeBy, a.Role, instantOf(a.MadeAt), instantOf(a.ValidUntil), v.By, a.Statement})
+			}
+			return g, views, nil
+		})
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -92,45 +93,20 @@ func currentUser() (string, error) {
 }
 
 func newReleaseListCommand(sys System) *cobra.Command {
-	var journal app.JournalConfig
-	var outputs []string
-	cmd := &cobra.Command{
-		Use:     "list",
-		Short:   "List the releases, by the instant from which they are in force",
-		Example: `  vouch release list -o json`,
-		Args:    noArguments,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			sinks, err := openSinks(sys, outputs, gridFormats)
+	return newListCommand(sys, "List the releases, by the instant from which they are in force", `  vouch release list -o json`, "no release: vouch decide judges by the built-in policy, or by --bundle and --settings",
+		func(ctx context.Context, s *store.Store) (report.Grid, any, error) {
+			list, err := s.Releases(ctx)
 			if err != nil {
-				return err
+				return report.Grid{}, nil, err
 			}
-			defer sinks.discard()
-			return reading(cmd.Context(), journal, func(s *store.Store) error {
-				list, err := s.Releases(cmd.Context())
-				if err != nil {
-					return err
-				}
-				g := report.Grid{Headings: []string{"VERSION", "EFFECTIVE FROM", "ADDED BY", "ADDED AT", "BUNDLE", "SETTINGS"}, Outcome: -1, Gives: -1}
-				views := []releaseView{}
-				for _, r := range list {
-					views = append(views, viewOf(r))
-					g.Rows = append(g.Rows, []string{r.Version, r.EffectiveFrom.Format(time.RFC3339), r.AddedBy, r.AddedAt.Format(time.RFC3339), brief12(r.BundleDigest), brief12(r.SettingsDigest)})
-				}
-				if len(list) == 0 {
-					sys.tell("no release: vouch decide judges by the built-in policy, or by --bundle and --settings")
-				}
-				return sinks.write(func(w io.Writer, format string) error {
-					if format == "json" {
-						return writeJSON(w, views)
-					}
-					return writeGrid(sys, w, format, g)
-				})
-			})
-		},
-	}
-	addStoreFlag(cmd, &journal)
-	addSinkFlag(cmd, &outputs, gridFormats)
-	return cmd
+			g := report.Grid{Headings: []string{"VERSION", "EFFECTIVE FROM", "ADDED BY", "ADDED AT", "BUNDLE", "SETTINGS"}, Outcome: -1, Gives: -1}
+			views := []releaseView{}
+			for _, r := range list {
+				views = append(views, viewOf(r))
+				g.Rows = append(g.Rows, []string{r.Version, r.EffectiveFrom.Format(time.RFC3339), r.AddedBy, r.AddedAt.Format(time.RFC3339), brief12(r.BundleDigest), brief12(r.SettingsDigest)})
+			}
+			return g, views, nil
+		})
 }
 
 // brief12 is the beginning of a digest.

@@ -1,9 +1,9 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"time"
@@ -111,44 +111,18 @@ func tokenState(t engine.Token, now time.Time) string {
 }
 
 func newTokenListCommand(sys System) *cobra.Command {
-	var journal app.JournalConfig
-	var outputs []string
-	cmd := &cobra.Command{
-		Use:     "list",
-		Short:   "List the tokens that were made, the expired and revoked too",
-		Example: `  vouch token list -o json`,
-		Args:    noArguments,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			sinks, err := openSinks(sys, outputs, gridFormats)
+	return newListCommand(sys, "List the tokens that were made, the expired and revoked too", `  vouch token list -o json`, "there is no token yet: vouch token create makes one",
+		func(ctx context.Context, s *store.Store) (report.Grid, any, error) {
+			list, err := s.Tokens(ctx)
 			if err != nil {
-				return err
+				return report.Grid{}, nil, err
 			}
-			defer sinks.discard()
-			return reading(cmd.Context(), journal, func(s *store.Store) error {
-				list, err := s.Tokens(cmd.Context())
-				if err != nil {
-					return err
-				}
-				g := report.Grid{Headings: []string{"TOKEN", "NAME", "ROLE", "CREATED", "EXPIRES", "STATE"}, Outcome: -1, Gives: 1}
-				for _, t := range list {
-					g.Rows = append(g.Rows, []string{t.ID, t.Name, string(t.Role), t.CreatedAt.Format(time.RFC3339), instantOf(t.ExpiresAt), tokenState(t, sys.Now())})
-				}
-				err = sinks.write(func(w io.Writer, format string) error {
-					if format == "json" {
-						return writeJSON(w, append([]engine.Token{}, list...))
-					}
-					return writeGrid(sys, w, format, g)
-				})
-				if err != nil {
-					return err
-				}
-				return nothing(len(list), "there is no token yet: vouch token create makes one")
-			})
-		},
-	}
-	addStoreFlag(cmd, &journal)
-	addSinkFlag(cmd, &outputs, gridFormats)
-	return cmd
+			g := report.Grid{Headings: []string{"TOKEN", "NAME", "ROLE", "CREATED", "EXPIRES", "STATE"}, Outcome: -1, Gives: 1}
+			for _, t := range list {
+				g.Rows = append(g.Rows, []string{t.ID, t.Name, string(t.Role), t.CreatedAt.Format(time.RFC3339), instantOf(t.ExpiresAt), tokenState(t, sys.Now())})
+			}
+			return g, append([]engine.Token{}, list...), nil
+		})
 }
 
 func newTokenRevokeCommand(sys System) *cobra.Command {

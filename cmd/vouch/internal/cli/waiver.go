@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"time"
@@ -190,48 +189,23 @@ func stateOf(w engine.Waiver, now time.Time) string {
 }
 
 func newWaiverListCommand(sys System) *cobra.Command {
-	var journal app.JournalConfig
-	var outputs []string
-	cmd := &cobra.Command{
-		Use:     "list",
-		Short:   "List the waivers of the journal, as they stand",
-		Example: `  vouch waiver list -o json`,
-		Args:    noArguments,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			sinks, err := openSinks(sys, outputs, gridFormats)
+	return newListCommand(sys, "List the waivers of the journal, as they stand", `  vouch waiver list -o json`, "no waiver: vouch waiver add records one",
+		func(ctx context.Context, s *store.Store) (report.Grid, any, error) {
+			list, err := s.Waivers(ctx)
 			if err != nil {
-				return err
+				return report.Grid{}, nil, err
 			}
-			defer sinks.discard()
-			return reading(cmd.Context(), journal, func(s *store.Store) error {
-				list, err := s.Waivers(cmd.Context())
-				if err != nil {
-					return err
-				}
-				actions, err := app.Added(cmd.Context(), s, ledger.KindWaiver)
-				if err != nil {
-					return err
-				}
-				g := report.Grid{Headings: []string{"ID", "STATE", "CONTROLS", "SUBJECT", "REQUESTED BY", "APPROVED BY", "UNTIL", "ADDED BY", "REASON"}, Outcome: -1, Gives: 8}
-				views := []waiverView{}
-				for _, w := range list {
-					v := waiverView{w, stateOf(w, sys.Now()), addedOf(actions, w.ID)}
-					views = append(views, v)
-					g.Rows = append(g.Rows, []string{w.ID, v.State, strings.Join(w.Controls, " "), w.Subject, w.RequestedBy, w.ApprovedBy, instantOf(w.ExpiresAt), v.By, w.Reason})
-				}
-				if len(list) == 0 {
-					sys.tell("no waiver: vouch waiver add records one")
-				}
-				return sinks.write(func(w io.Writer, format string) error {
-					if format == "json" {
-						return writeJSON(w, views)
-					}
-					return writeGrid(sys, w, format, g)
-				})
-			})
-		},
-	}
-	addStoreFlag(cmd, &journal)
-	addSinkFlag(cmd, &outputs, gridFormats)
-	return cmd
+			actions, err := app.Added(ctx, s, ledger.KindWaiver)
+			if err != nil {
+				return report.Grid{}, nil, err
+			}
+			g := report.Grid{Headings: []string{"ID", "STATE", "CONTROLS", "SUBJECT", "REQUESTED BY", "APPROVED BY", "UNTIL", "ADDED BY", "REASON"}, Outcome: -1, Gives: 8}
+			views := []waiverView{}
+			for _, w := range list {
+				v := waiverView{w, stateOf(w, sys.Now()), addedOf(actions, w.ID)}
+				views = append(views, v)
+				g.Rows = append(g.Rows, []string{w.ID, v.State, strings.Join(w.Controls, " "), w.Subject, w.RequestedBy, w.ApprovedBy, instantOf(w.ExpiresAt), v.By, w.Reason})
+			}
+			return g, views, nil
+		})
 }
