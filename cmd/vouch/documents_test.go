@@ -208,7 +208,7 @@ make() {
 	shell.Dir = dir
 	shell.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool {
 		return strings.HasPrefix(v, "VOUCH_") || strings.HasPrefix(v, "MAKE") || strings.HasPrefix(v, "MFLAGS=")
-	}), "PATH="+bin+string(filepath.ListSeparator)+os.Getenv("PATH"), "NO_COLOR=1", "TERM=dumb", "TZ=UTC", "PWD="+dir, "PROJECT="+root)
+	}), "PATH="+bin+string(filepath.ListSeparator)+os.Getenv("PATH"), "NO_COLOR=1", "TERM=dumb", "NO_PROXY=127.0.0.1", "no_proxy=127.0.0.1", "TZ=UTC", "PWD="+dir, "PROJECT="+root)
 	out, err := shell.CombinedOutput()
 	if exit := (*exec.ExitError)(nil); ctx.Err() != nil || (err != nil && !errors.As(err, &exit)) {
 		t.Fatalf("bash: %v %v\n%s", err, ctx.Err(), out)
