@@ -12,6 +12,7 @@ import (
 // a deployment that is built and not live yet. Exactly one of the two is set.
 type GateQuestion struct {
 	PullRequest string             `json:"pull_request,omitempty"` // OWNER/NAME#NUMBER
+	Head        string             `json:"head,omitempty"`         // of the pull request, as whoever asks knows it; empty: as it is on record
 	Deployment  *PlannedDeployment `json:"deployment,omitempty"`
 }
 
@@ -39,6 +40,8 @@ func (q GateQuestion) Check() error {
 		return errors.New("a gate is asked about one pull request or one deployment")
 	case d == nil && !pullRequestID.MatchString(q.PullRequest):
 		return fmt.Errorf("%.80q is no pull request, such as acme/shop#412", q.PullRequest)
+	case q.Head != "" && (d != nil || !commitID.MatchString(q.Head)):
+		return fmt.Errorf("head %.80q: the full id of the commit at the head of a pull request is expected", q.Head)
 	case d == nil:
 		return nil
 	case d.System != "render":

@@ -16,6 +16,7 @@ import (
 func (s *server) gate() {
 	op := operation("ask-gate", http.MethodPost, "/v1/gate", "Ask whether a pull request may be merged, or a deployment go live, now")
 	op.Description = `Either {"pull_request": "acme/survey#412"} or {"deployment": {"system": "render", "service": "srv-…", "commit": "…"}}. ` +
+		`With "head" beside a pull request only that commit is asked about: another one on record leaves the answer unknown. ` +
 		"The answer has the decision that there would be on each subject concerned if it went ahead now; these are not recorded, that the question was asked is. " +
 		"outcome is the worst of them, and unknown where something could not be judged."
 	op.Responses = answers("gate", "application/json", "at, about, outcome, decisions and problems")

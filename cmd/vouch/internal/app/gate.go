@@ -85,7 +85,7 @@ func (g Gate) Judge(ctx context.Context, q engine.GateQuestion) (judged []engine
 	if q.Deployment != nil {
 		dossiers, problems, err = g.deployed(ctx, *q.Deployment)
 	} else {
-		dossiers, problems, err = g.merged(ctx, q.PullRequest)
+		dossiers, problems, err = g.merged(ctx, q)
 	}
 	if err != nil {
 		return nil, nil, err
@@ -112,13 +112,22 @@ func (g Gate) Judge(ctx context.Context, q engine.GateQuestion) (judged []engine
 }
 
 // merged is the dossier of a pull request as it would be if it were merged now.
-func (g Gate) merged(ctx context.Context, id string) ([]engine.Dossier, []string, error) {
+func (g Gate) merged(ctx context.Context, q engine.GateQuestion) ([]engine.Dossier, []string, error) {
+	id := q.PullRequest
 	merge, open, found := g.merge(id)
 	if !found {
 		return nil, []string{"pull request " + id + " is not on record yet: collect it, or let its webhook arrive"}, nil
 	}
 	var planned []engine.Event
 	if open {
+		// What was approved and tested on one commit says nothing about another.
+		var known engine.PullRequestFact
+		if err := merge.Decode(&known); err != nil {
+			return nil, nil, err
+		}
+		if q.Head != "" && q.Head != known.HeadSHA {
+			return nil, []string{fmt.Sprintf("pull request %s: %.12s is on record as its head, not %.12s: collect it, or let its webhook arrive", id, known.HeadSHA, q.Head)}, nil
+		}
 		planned = append(planned, merge)
 	}
 	all, err := g.assemble(ctx, planned...)
@@ -145,7 +154,7 @@ func (g Gate) merge(id string) (planned engine.Event, open, found bool) {
 	}
 	open = true
 	var newest engine.PullRequestFact
-	var at time.Time
+	var at, seen time.Time
 	var author *engine.Account
 	for _, e := range g.Events {
 		if e.Type != "change.created" && e.Type != "change.updated" && e.Type != "change.merged" && e.Type != "change.abandoned" {
@@ -158,8 +167,9 @@ func (g Gate) merge(id string) (planned engine.Event, open, found bool) {
 		if f.Author != nil {
 			author = f.Author
 		}
-		if f.HeadSHA != "" && (!found || e.OccurredAt.After(at)) {
-			newest, at, found, planned = f, e.OccurredAt, true, e
+		// GitHub counts in seconds: of two states of one second the one seen last is newer.
+		if f.HeadSHA != "" && (!found || e.OccurredAt.After(at) || e.OccurredAt.Equal(at) && !e.ObservedAt.Before(seen)) {
+			newest, at, seen, found, planned = f, e.OccurredAt, e.ObservedAt, true, e
 			open = f.State != "closed"
 		}
 		if e.Type == "change.merged" || f.MergedAt != nil {

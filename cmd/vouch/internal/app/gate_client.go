@@ -77,7 +77,7 @@ func (c *GateClient) Ask(ctx context.Context, q engine.GateQuestion) (engine.Gat
 		return answer, fmt.Errorf("%s: no answer of a gate: %w", c.url.Host, err)
 	}
 	// Nobody has to believe the sum: it follows from its parts.
-	if worst := engine.WorstOutcome(answer.Decisions); len(answer.Problems) == 0 && worst != answer.Outcome {
+	if worst := GateOutcome(answer.Decisions, answer.Problems); worst != answer.Outcome {
 		return answer, fmt.Errorf("%s: the answer says %s, its decisions say %s", c.url.Host, answer.Outcome, worst)
 	}
 	return answer, nil

@@ -33,6 +33,7 @@ func TestGateClient(t *testing.T) {
 		{"nothing was judged", 200, `{"outcome":"unknown","decisions":[],"problems":["x"]}`, "unknown", "", false},
 		{"a sum that its parts do not give", 200, `{"outcome":"compliant","decisions":[{"outcome":"non_compliant"}]}`, "", "the answer says compliant, its decisions say non_compliant", false},
 		{"no decisions, yet compliant", 200, `{"outcome":"compliant","decisions":[]}`, "", "its decisions say unknown", false},
+		{"something not judged, yet compliant", 200, `{"outcome":"compliant","decisions":[{"outcome":"compliant"}],"problems":["x"]}`, "", "its decisions say unknown", false},
 		{"no JSON", 200, `<html>`, "", "no answer of a gate", false},
 		{"token refused", 401, `{"detail":"the token has expired"}`, "", "refused: 401 Unauthorized: the token has expired", false},
 		{"role refused", 403, `{}`, "", "refused: 403", false},
@@ -123,6 +124,8 @@ func TestPullRequestQuestion(t *testing.T) {
 		{"number", "12", map[string]string{"GITHUB_REPOSITORY": "acme/shop"}, "acme/shop#12", ""},
 		{"number of nothing", "#12", nil, "", "of which repository? Say OWNER/NAME#12"},
 		{"event of a pull request", "", map[string]string{"GITHUB_REPOSITORY": "acme/shop", "GITHUB_EVENT_PATH": event(`{"number":7,"pull_request":{"number":7}}`)}, "acme/shop#7", ""},
+		{"head of a pull request", "", map[string]string{"GITHUB_REPOSITORY": "acme/shop", "GITHUB_EVENT_PATH": event(`{"number":7,"pull_request":{"number":7,"head":{"sha":"` + strings.Repeat("c", 40) + `"}}}`)}, "acme/shop#7 " + strings.Repeat("c", 40), ""},
+		{"head that lies", "", map[string]string{"GITHUB_REPOSITORY": "acme/shop", "GITHUB_EVENT_PATH": event(`{"number":7,"pull_request":{"number":7,"head":{"sha":"main"}}}`)}, "", "the full id of the commit"},
 		{"event of a review", "", map[string]string{"GITHUB_REPOSITORY": "acme/shop", "GITHUB_EVENT_PATH": event(`{"pull_request":{"number":8}}`)}, "acme/shop#8", ""},
 		{"merge queue", "", map[string]string{"GITHUB_REPOSITORY": "acme/shop", "GITHUB_EVENT_PATH": event(`{"merge_group":{}}`), "GITHUB_REF": "refs/heads/gh-readonly-queue/main/pr-9-" + strings.Repeat("a", 40)}, "acme/shop#9", ""},
 		{"ref", "", map[string]string{"GITHUB_REPOSITORY": "acme/shop", "GITHUB_REF": "refs/pull/10/merge"}, "acme/shop#10", ""},
@@ -134,7 +137,7 @@ func TestPullRequestQuestion(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			q, err := app.PullRequestQuestion(test.said, lookup(test.env))
-			if test.fault == "" && (err != nil || q.PullRequest != test.want) || test.fault != "" && (err == nil || !strings.Contains(err.Error(), test.fault)) {
+			if test.fault == "" && (err != nil || strings.TrimSpace(q.PullRequest+" "+q.Head) != test.want) || test.fault != "" && (err == nil || !strings.Contains(err.Error(), test.fault)) {
 				t.Errorf("%+v, %v", q, err)
 			}
 		})

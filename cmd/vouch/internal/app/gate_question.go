@@ -35,45 +35,50 @@ func PullRequestQuestion(said string, lookupEnv func(string) (string, bool)) (en
 	case found != nil:
 		id = repository + "#" + found[1]
 	case said == "":
-		n, err := workflowNumber(env)
+		n, head, err := workflowPullRequest(env)
 		if err != nil {
 			return engine.GateQuestion{}, err
 		}
-		id = repository + "#" + n
+		q := engine.GateQuestion{PullRequest: repository + "#" + n, Head: head}
+		return q, q.Check()
 	}
 	q := engine.GateQuestion{PullRequest: id}
 	return q, q.Check()
 }
 
-// workflowNumber is the number of the pull request that a workflow runs for: from the
-// event that started it or, in a merge queue, from the name of the branch.
-func workflowNumber(env func(string) string) (string, error) {
+// workflowPullRequest is the number of the pull request that a workflow runs for, and its
+// head where that is told: from the event that started it or, in a merge queue, from
+// the name of the branch.
+func workflowPullRequest(env func(string) string) (number, head string, err error) {
 	if path := env("GITHUB_EVENT_PATH"); path != "" {
 		text, err := readFile(path)
 		if err != nil {
-			return "", fmt.Errorf("GITHUB_EVENT_PATH: %w", err)
+			return "", "", fmt.Errorf("GITHUB_EVENT_PATH: %w", err)
 		}
 		var event struct {
 			Number      json.Number `json:"number"`
 			PullRequest struct {
 				Number json.Number `json:"number"`
+				Head   struct {
+					SHA string `json:"sha"`
+				} `json:"head"`
 			} `json:"pull_request"`
 		}
 		if err := json.Unmarshal(text, &event); err != nil {
-			return "", fmt.Errorf("GITHUB_EVENT_PATH: %s: %w", path, err)
+			return "", "", fmt.Errorf("GITHUB_EVENT_PATH: %s: %w", path, err)
 		}
 		for _, n := range []json.Number{event.PullRequest.Number, event.Number} {
 			if prNumber.MatchString(n.String()) {
-				return n.String(), nil
+				return n.String(), event.PullRequest.Head.SHA, nil
 			}
 		}
 	}
 	for _, form := range []*regexp.Regexp{pullRef, queueRef} {
 		if found := form.FindStringSubmatch(env("GITHUB_REF")); found != nil {
-			return found[1], nil
+			return found[1], "", nil
 		}
 	}
-	return "", errors.New("which pull request? This is no workflow of one: say --pull-request OWNER/NAME#NUMBER")
+	return "", "", errors.New("which pull request? This is no workflow of one: say --pull-request OWNER/NAME#NUMBER")
 }
 
 // RenderQuestion asks about the deployment whose pre-deploy command this is, by the

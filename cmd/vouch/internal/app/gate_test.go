@@ -105,6 +105,42 @@ func TestGateOfPullRequest(t *testing.T) {
 	}
 }
 
+// What is on record of one head says nothing about another that was pushed since.
+func TestGateOfAnotherHead(t *testing.T) {
+	gate := acmeGate(t, reviewOf440("bob-acme", head440))
+	for head, outcome := range map[string]string{"": engine.OutcomePending, head440: engine.OutcomePending, strings.Repeat("a", 40): engine.OutcomeUnknown} {
+		a, err := gate.Ask(t.Context(), engine.GateQuestion{PullRequest: "acme/survey#440", Head: head})
+		if err != nil || a.Outcome != outcome || (len(a.Problems) > 0) != (outcome == engine.OutcomeUnknown) {
+			t.Errorf("head %q: %s, %v, %v", head, a.Outcome, a.Problems, err)
+		}
+	}
+	if _, err := gate.Ask(t.Context(), engine.GateQuestion{PullRequest: "acme/survey#440", Head: "main"}); err == nil {
+		t.Error("a branch was taken for a commit")
+	}
+}
+
+// GitHub counts in seconds: a head that was pushed in the second of the state before is
+// the one that is asked about, in whatever order the two were recorded.
+func TestGateOfTwoHeadsInASecond(t *testing.T) {
+	at := time.Date(2026, 11, 20, 8, 30, 0, 0, time.UTC)
+	state := func(head string, seen time.Time) engine.Event {
+		data := engine.Facts(engine.PullRequestFact{Repository: "acme/survey", Number: 440, Title: "Two heads", State: "open", BaseBranch: "main", HeadSHA: head, CreatedAt: &at, UpdatedAt: &at})
+		return engine.Event{
+			Schema: engine.EventSchema, ID: "github:pull_request:440:updated:" + head, Source: "git", Provider: "github", Type: "change.updated", OccurredAt: at, ObservedAt: seen,
+			Subject: engine.Subject{Type: "pull_request", ID: "acme/survey#440"}, Data: data,
+			Evidence: engine.Evidence{Digest: engine.Digest(data), MediaType: "application/json", Trust: engine.TrustWebhookVerified},
+		}
+	}
+	pushed := strings.Repeat("b", 40)
+	before, after := state(head440, at.Add(time.Second)), state(pushed, at.Add(2*time.Second))
+	for _, order := range [][]engine.Event{{before, after}, {after, before}} {
+		a, err := acmeGate(t, order...).Ask(t.Context(), engine.GateQuestion{PullRequest: "acme/survey#440", Head: pushed})
+		if err != nil || len(a.Problems) > 0 {
+			t.Errorf("%v, %v", a.Problems, err)
+		}
+	}
+}
+
 func TestGateOfWhatHappenedAlready(t *testing.T) {
 	a, err := acmeGate(t).Ask(t.Context(), engine.GateQuestion{PullRequest: "acme/survey#405"})
 	if err != nil || a.Outcome != engine.OutcomeNonCompliant || len(a.Decisions) != 1 {
