@@ -110,12 +110,16 @@ func decode(document any) (engine.Decision, error) {
 	return decision, nil
 }
 
-// decisionID derives the id from what was judged and what judged it.
-func decisionID(d engine.Decision) string {
+// decisionID derives the id from what was judged and what judged it: of a history also
+// the versions, which findings quote, since two may have the same bundle and settings.
+func decisionID(d engine.Decision, versions ...string) string {
 	sum := sha256.New()
 	sum.Write([]byte(d.InputDigest))
 	for _, ref := range d.Policy {
 		sum.Write([]byte(ref.BundleDigest + ref.SettingsDigest))
+	}
+	for _, version := range versions {
+		sum.Write([]byte("\x00" + version))
 	}
 	return "dec_" + hex.EncodeToString(sum.Sum(nil))[:32]
 }

@@ -103,7 +103,7 @@ func (r *Releases) Evaluate(ctx context.Context, dossier []byte) (engine.Decisio
 	decision := verdicts[lead]
 	if decision.Outcome == engine.OutcomeOutOfScope {
 		decision.Findings = r.stamped(lead, decision.Findings)
-		return seal(decision, doc, r.history[lead].ref), nil
+		return sealed(decision, doc, r.history[lead].ref), nil
 	}
 	used := make([]bool, len(r.history))
 	decision.Findings, decision.Unevaluated, decision.NextEvaluationAt = nil, nil, ""
@@ -133,7 +133,18 @@ func (r *Releases) Evaluate(ctx context.Context, dossier []byte) (engine.Decisio
 		return engine.Decision{}, undecided("not one control was in force at its decisive moment")
 	}
 	decision.Outcome = outcome(decision.Findings)
-	return seal(decision, doc, refs...), nil
+	return sealed(decision, doc, refs...), nil
+}
+
+// sealed is seal with the versions of the releases in the id.
+func sealed(d engine.Decision, doc *schemas.Document, refs ...engine.PolicyRef) engine.Decision {
+	d = seal(d, doc, refs...)
+	var versions []string
+	for _, ref := range refs {
+		versions = append(versions, ref.Version)
+	}
+	d.ID = decisionID(d, versions...)
+	return d
 }
 
 // answer is what one release says of one control; both nil when it does not

@@ -113,3 +113,32 @@ func TestReleasesRefused(t *testing.T) {
 		})
 	}
 }
+
+// A decision by another version says something else, also where bundle and settings are
+// the same, so it is another decision.
+func TestReleasesID(t *testing.T) {
+	text := []byte(strings.Replace(dossier, `"pull_request": {`, `"deployments": [{"started_at": "2026-11-10T11:00:00Z"}], "pull_request": {"merged_at": "2026-11-10T10:00:00Z", `, 1))
+	alone, err := policy.Load(t.Context(), tiny(dated), policy.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	judges := map[string]engine.Policy{"no release": alone}
+	for _, version := range []string{"1.0", "1.1"} {
+		r, err := releasesOf(t, fmt.Sprintf("[{version: %q, effective_from: 2026-01-01T00:00:00Z}]", version))
+		if err != nil {
+			t.Fatal(err)
+		}
+		judges[version] = r
+	}
+	ids := map[string]string{}
+	for name, judge := range judges {
+		d, err := judge.Evaluate(t.Context(), text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if other, twice := ids[d.ID]; twice {
+			t.Errorf("%s and %s gave decision %s", name, other, d.ID)
+		}
+		ids[d.ID] = name
+	}
+}
