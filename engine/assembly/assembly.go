@@ -99,9 +99,11 @@ type assembler struct {
 	opts           Options
 	roster         roster
 	history        map[string]*history
+	pushesTo       map[string][]fact[engine.PushFact] // by the commit pushed
 	runs           []*run
 	byCommit       map[string][]*run
 	landings       map[string]*landing
+	depth          map[string]int // see depths
 	records        map[string]*record
 	byKind         map[string][]*record // oldest first
 	said           map[string]mentions  // of comments, by event id
@@ -136,6 +138,10 @@ func newAssembler(events []engine.Event, dir Directory, opts Options) *assembler
 		}
 	}
 	a.coveredSources = compact(a.coveredSources)
+	a.pushesTo = map[string][]fact[engine.PushFact]{}
+	for _, f := range a.pushes {
+		a.pushesTo[f.Data.After] = append(a.pushesTo[f.Data.After], f)
+	}
 	a.roster = newRoster(dir)
 	a.pulls = a.readPulls()
 	a.pullsBySHA = map[string][]*pull{}

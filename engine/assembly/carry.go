@@ -1,6 +1,7 @@
 package assembly
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -107,7 +108,7 @@ func (b *builder) production(r *run, on *bool, before string, where map[string]*
 	}
 	switch {
 	case attached && (on != nil || where[r.commit] != nil):
-	case r.live[r.commit] && on != nil && *on:
+	case r.lived(r.commit) && on != nil && *on:
 		b.rollback(r, where)
 	case r.commit == "" && r.liveAt == nil: // nothing is known of it, and it changed nothing
 	default:
@@ -165,22 +166,22 @@ func (b *builder) contents(r *run, before string, where map[string]*landing, car
 		return nil
 	}
 	if shas, ok := b.between(r.repository, before, r.commit); ok {
-		var out []*landing
-		for _, l := range h.landings {
-			if shas[l.tip] || slices.ContainsFunc(l.direct, func(sha string) bool { return shas[sha] }) {
-				out = append(out, l)
+		found := map[*landing]bool{}
+		for sha := range shas {
+			for _, l := range h.holding[sha] {
+				found[l] = true
 			}
 		}
-		return out
+		return slices.SortedFunc(maps.Keys(found), func(x, y *landing) int { return h.index(x) - h.index(y) })
 	}
 	target := where[r.commit]
 	if target == nil || (target.pull != nil && target.at.After(r.moment().Add(b.opts.Skew))) {
 		return nil
 	}
-	end := slices.Index(h.landings, target)
+	end := h.index(target)
 	start := end
 	if last := where[before]; last != nil && last.branch == target.branch {
-		start = slices.Index(h.landings, last) + 1
+		start = h.index(last) + 1
 	} else if from := b.watchedSince(r); from != nil || before != "" {
 		start = 0
 		for start < end && from != nil && h.landings[start].at.Before(*from) {
@@ -189,7 +190,7 @@ func (b *builder) contents(r *run, before string, where map[string]*landing, car
 	}
 	var out []*landing
 	for i := start; i <= end; i++ {
-		if l := h.landings[i]; l.branch == target.branch && (!carried[l] || i == end && !r.live[r.commit]) {
+		if l := h.landings[i]; l.branch == target.branch && (!carried[l] || i == end && !r.lived(r.commit)) {
 			out = append(out, l)
 		}
 	}
@@ -219,7 +220,7 @@ func (b *builder) rollback(r *run, where map[string]*landing) {
 		back.ToCommit = target.commit
 	}
 	switch {
-	case target != nil && target.liveAt != nil && target.liveAt.Before(r.moment()), r.live[back.ToCommit]:
+	case target != nil && target.liveAt != nil && target.liveAt.Before(r.moment()), r.lived(back.ToCommit):
 		back.PreviouslyLive = ptr(true)
 	case target != nil && target.status != "" && rankOf(target.status) >= rankOf("failed") && target.liveAt == nil:
 		back.PreviouslyLive = ptr(false)

@@ -76,10 +76,9 @@ func (b *builder) fromPulls() {
 			continue
 		}
 		b.pullDraft("pull_request", key, p)
-		d := b.byPull[key]
-		for _, l := range h.landings {
+		for _, l := range h.holding[p.mergeSHA] {
 			if l.pull == p {
-				b.byLanding[l] = d
+				b.byLanding[l] = b.byPull[key]
 			}
 		}
 	}

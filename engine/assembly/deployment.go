@@ -40,9 +40,10 @@ type run struct {
 	rollbackTo string
 	image      *engine.ImageFacts
 	hook       *bool
-	previous   string          // the commit that was live before
-	live       map[string]bool // commits that had been live on the service before
-	told       string          // what the source says was live before
+	previous   string         // the commit that was live before
+	since      map[string]int // commits that were ever live on the service, and since which turn
+	turn       int            // its own place among the runs of the service
+	told       string         // what the source says was live before
 }
 
 var (
@@ -117,7 +118,7 @@ var progress = []string{"", "created", "queued", "pending", "build_in_progress",
 // foldRun merges the events of one deployment. Its status is live once it ever
 // went live: what replaced it later changes nothing about when it took effect.
 func (a *assembler) foldRun(key string, facts []fact[engine.DeploymentFact]) *run {
-	r := &run{key: key, provider: facts[0].Provider, id: facts[0].Data.DeployID, createdAt: facts[0].OccurredAt, live: map[string]bool{}}
+	r := &run{key: key, provider: facts[0].Provider, id: facts[0].Data.DeployID, createdAt: facts[0].OccurredAt}
 	told := ""
 	for _, f := range facts {
 		d := f.Data
@@ -251,17 +252,23 @@ func (r *run) moment() time.Time {
 // lineUp gives every run of one service the commit that was live before it.
 func lineUp(runs []*run) {
 	slices.SortFunc(runs, func(x, y *run) int { return cmp.Or(x.moment().Compare(y.moment()), strings.Compare(x.key, y.key)) })
-	live, past := "", map[string]bool{}
-	for _, r := range runs {
+	live, since := "", map[string]int{}
+	for i, r := range runs {
 		r.previous = first(live, r.told)
-		for sha := range past {
-			r.live[sha] = true
-		}
+		r.turn, r.since = i, since
 		if r.liveAt != nil && r.commit != "" {
 			live = r.commit
-			past[r.commit] = true
+			if _, before := since[r.commit]; !before {
+				since[r.commit] = i
+			}
 		}
 	}
+}
+
+// lived reports whether a commit was live where a run took place, before it.
+func (r *run) lived(sha string) bool {
+	turn, ever := r.since[sha]
+	return ever && turn < r.turn
 }
 
 // deployment is a run as a dossier shows it.

@@ -37,6 +37,33 @@ type history struct {
 	// bound, the true moment may be earlier.
 	since map[string]time.Time
 	first map[string]*landing // that brought it there
+
+	holding map[string][]*landing // by their tips and direct commits
+	order   map[*landing]int      // places in landings
+	grew    bool                  // there is one branch, and nobody ever took anything from it
+}
+
+// settle indexes the landings once they are all there, in their order.
+func (h *history) settle() {
+	h.holding, h.order, h.grew = map[string][]*landing{}, map[*landing]int{}, len(h.branches) == 1
+	for i, l := range h.landings {
+		h.order[l] = i
+		for _, sha := range compact(append(slices.Clone(l.direct), l.tip)) {
+			h.holding[sha] = append(h.holding[sha], l)
+		}
+		if l.push != nil && l.push.Forced != nil && *l.push.Forced {
+			h.grew = false
+		}
+	}
+}
+
+// index is the place of a landing among those of the repository, -1 when it is none
+// of them.
+func (h *history) index(l *landing) int {
+	if i, ours := h.order[l]; ours {
+		return i
+	}
+	return -1
 }
 
 const zeroSHA = "0000000000000000000000000000000000000000"
@@ -201,6 +228,7 @@ func (a *assembler) layOut(h *history, pushes []*push) {
 	slices.SortStableFunc(h.landings, func(x, y *landing) int {
 		return cmp.Or(x.at.Compare(y.at), x.place-y.place, strings.Compare(x.tip, y.tip), len(x.direct)-len(y.direct))
 	})
+	h.settle()
 	a.mark(h)
 }
 
@@ -340,6 +368,9 @@ func (a *assembler) between(repository, base, head string) (shas map[string]bool
 		return nil, false
 	}
 	outside := a.beneath(repository, base)
+	if outside == nil {
+		return a.walk(base, head)
+	}
 	shas = map[string]bool{}
 	queue := []string{head}
 	for len(queue) > 0 {
@@ -358,31 +389,16 @@ func (a *assembler) between(repository, base, head string) (shas map[string]bool
 	return shas, true
 }
 
-// beneath tells what lies in a commit of a branch. On one branch that only ever grew
-// that is whatever landed before it or with it; elsewhere parents are walked.
+// beneath tells what lies in a commit of a branch that only ever grew: whatever landed
+// before it or with it. It is nil for any other commit.
 func (a *assembler) beneath(repository, base string) func(string) bool {
-	h := a.history[repository]
-	grew := h != nil && len(h.branches) == 1 && !slices.ContainsFunc(h.landings, func(l *landing) bool { return l.push != nil && l.push.Forced != nil && *l.push.Forced })
-	if l := a.landings[base]; grew && l != nil {
-		until := h.since[base]
-		return func(sha string) bool {
-			since, known := h.since[sha]
-			return sha == base || known && since.Before(until) || known && since.Equal(until) && h.first[sha] == l
-		}
+	h, l := a.history[repository], a.landings[base]
+	if h == nil || !h.grew || l == nil {
+		return nil
 	}
-	outside := a.ancestors(base)
-	return func(sha string) bool { return outside[sha] }
-}
-
-func (a *assembler) ancestors(sha string) map[string]bool {
-	seen := map[string]bool{}
-	queue := []string{sha}
-	for len(queue) > 0 {
-		sha, queue = queue[0], queue[1:]
-		if !seen[sha] {
-			seen[sha] = true
-			queue = append(queue, a.commits[sha].Data.Parents...)
-		}
+	until := h.since[base]
+	return func(sha string) bool {
+		since, known := h.since[sha]
+		return sha == base || known && since.Before(until) || known && since.Equal(until) && h.first[sha] == l
 	}
-	return seen
 }

@@ -272,8 +272,8 @@ func (a *assembler) lastPush(p *pull) *time.Time {
 			out = later(out, ptr(n.OccurredAt))
 		}
 	}
-	for _, f := range a.pushes {
-		if f.Data.Repository == p.repository && branch != "" && f.Data.Branch == branch && f.Data.After == p.head && !f.OccurredAt.After(a.closing(p)) {
+	for _, f := range a.pushesTo[p.head] {
+		if f.Data.Repository == p.repository && branch != "" && f.Data.Branch == branch && !f.OccurredAt.After(a.closing(p)) {
 			out = later(out, ptr(f.OccurredAt))
 		}
 	}

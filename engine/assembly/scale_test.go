@@ -2,6 +2,7 @@ package assembly
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -41,13 +42,27 @@ func year(n int) []engine.Event {
 	return events
 }
 
+// BenchmarkAssemble assembles a thousand and four thousand pull requests: the time of
+// each should be the same. On two branches nothing says in which order commits came
+// but their parents.
 func BenchmarkAssemble(b *testing.B) {
-	b.ReportAllocs()
-	events, dir := year(1000), directory(b)
-	b.ResetTimer()
-	for b.Loop() {
-		if dossiers, _ := Assemble(events, dir, Options{At: at(now)}); len(dossiers) < 1000 {
-			b.Fatalf("%d dossiers", len(dossiers))
+	two := directory(b)
+	two.Repositories = slices.Clone(two.Repositories)
+	for i := range two.Repositories {
+		two.Repositories[i].ProtectedBranches = []string{"main", "release"}
+	}
+	for _, pulls := range []int{1000, 4000} {
+		events := year(pulls)
+		for i, dir := range []Directory{directory(b), two} {
+			b.Run(fmt.Sprintf("%d/branches=%d", pulls, i+1), func(b *testing.B) {
+				b.ReportAllocs()
+				for b.Loop() {
+					if dossiers, _ := Assemble(events, dir, Options{At: at(now)}); len(dossiers) < pulls {
+						b.Fatalf("%d dossiers", len(dossiers))
+					}
+				}
+				b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N*pulls), "µs/pull")
+			})
 		}
 	}
 }

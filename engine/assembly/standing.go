@@ -112,7 +112,7 @@ func (a *assembler) remediated(v vulnerability, drafts []*draft) *time.Time {
 	}
 	for _, r := range a.runs {
 		if r.kind == production && r.repository == v.repository && r.liveAt != nil && r.startedAt != nil && !r.startedAt.Before(*v.AlertFixedAt) &&
-			r.trigger != "rollback" && !r.live[r.commit] && r.commit != r.previous {
+			r.trigger != "rollback" && !r.lived(r.commit) && r.commit != r.previous {
 			at = earlier(at, r.liveAt)
 		}
 	}
