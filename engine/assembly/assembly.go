@@ -105,7 +105,7 @@ type assembler struct {
 	landings       map[string]*landing
 	depth          map[string]int // see depths
 	records        map[string]*record
-	byKind         map[string][]*record // oldest first
+	byKind         map[string][]*record // oldest first; by several kinds, too
 	said           map[string]mentions  // of comments, by event id
 	validating     []fact[engine.IssueCommentFact]
 	windows        []fact[engine.CoverageFact]

@@ -21,8 +21,9 @@ func (a *assembler) changes() []*draft {
 	for _, d := range b.drafts {
 		b.finish(d)
 	}
+	grants := slices.DeleteFunc(slices.Clone(b.drafts), func(d *draft) bool { return d.change.Kind != "iam_grant" })
 	for _, d := range b.drafts {
-		b.relatedGrants(d, b.effective(d))
+		b.relatedGrants(d, b.effective(d), grants)
 	}
 	for _, d := range b.drafts {
 		if target := b.targets[d]; target != nil && b.opts.Review != nil {

@@ -299,10 +299,13 @@ func takesBack(later, grant engine.AccessFact) bool {
 // relatedGrants lists the privileged grants that anybody behind a change gave or
 // received in the window before it took effect: who lends himself a right, uses it and
 // gives it back (controls.md 4.6).
-func (b *builder) relatedGrants(d *draft, at time.Time) {
+func (b *builder) relatedGrants(d *draft, at time.Time, grants []*draft) {
+	if len(grants) == 0 {
+		return
+	}
 	took := b.authors(d)
-	for _, o := range b.drafts {
-		if o == d || o.change.Kind != "iam_grant" || o.change.Event.At.After(at) || o.change.Event.At.Before(at.Add(-b.opts.Sequence)) {
+	for _, o := range grants {
+		if o == d || o.change.Event.At.After(at) || o.change.Event.At.Before(at.Add(-b.opts.Sequence)) {
 			continue
 		}
 		e := o.change.Event

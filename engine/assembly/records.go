@@ -273,14 +273,16 @@ func byAge(x, y *record) int {
 
 // recordsOf lists the records of some kinds, oldest first.
 func (a *assembler) recordsOf(kinds ...string) []*record {
-	if len(kinds) == 1 {
-		return a.byKind[kinds[0]]
+	all := strings.Join(kinds, " ")
+	if out, sorted := a.byKind[all]; sorted || len(kinds) == 1 {
+		return out
 	}
 	var out []*record
 	for _, kind := range kinds {
 		out = append(out, a.byKind[kind]...)
 	}
 	slices.SortStableFunc(out, byAge)
+	a.byKind[all] = out
 	return out
 }
 
