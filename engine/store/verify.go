@@ -243,6 +243,9 @@ func (v *verifier) entry(ctx context.Context, row rows.Entry) (ledger.Entry, boo
 	v.grow(hash)
 	if row.Body == nil {
 		v.report.Removed++
+		if row.Kind != ledger.KindDecision && row.Kind != ledger.KindEvents {
+			v.fault("entries", name, row.Idx, "its body was deleted, or its kind was changed: retention removes decisions and events alone")
+		}
 		return ledger.Entry{}, false, v.removed(ctx, row, name)
 	}
 	if row.PrunedBy.Valid {
@@ -414,6 +417,19 @@ func (v *verifier) head(head rows.LedgerRow) {
 	case stored.Root() != signed.Root:
 		v.fault("ledger", head.Origin, -1, "the right edge of the tree was changed: appending would not continue this log")
 	}
+	v.unsigned(head)
+}
+
+// unsigned checks what the head says beside its signature. What is written next is
+// recorded no earlier than the head says, so a wrong time would go on into the log.
+func (v *verifier) unsigned(head rows.LedgerRow) {
+	named := func(key ledger.PublicKey) bool { return key.String() == head.PublicKey }
+	if !slices.ContainsFunc(v.how.Keys, named) {
+		v.fault("ledger", head.Origin, -1, "the head names the key %.100q, which is not among those that are trusted: it was changed, or the newest key was not given", head.PublicKey)
+	}
+	if head.RecordedAt != v.last && head.Size > 0 && !v.broken {
+		v.fault("ledger", head.Origin, -1, "column recorded_at was changed: it is not that of the last entry")
+	}
 }
 
 // known is a checkpoint that the log must continue.
@@ -425,14 +441,15 @@ type known struct {
 // earlier opens all checkpoints that the log is held to.
 func (v *verifier) earlier(ctx context.Context, head rows.LedgerRow) ([]known, error) {
 	var list []known
-	add := func(note []byte, table, from string) {
+	add := func(note []byte, table, from string) (size int64, ok bool) {
 		c, err := ledger.OpenCheckpoint(note, v.how.Keys...)
 		if err != nil {
 			v.fault(table, from, -1, "%v", err)
-			return
+			return 0, false
 		}
 		list = append(list, known{c, from})
 		v.sizes = append(v.sizes, c.Size)
+		return c.Size, true
 	}
 	for i, note := range v.how.Earlier {
 		add(note, "ledger", fmt.Sprintf("checkpoint %d that was given", i+1))
@@ -442,7 +459,10 @@ func (v *verifier) earlier(ctx context.Context, head rows.LedgerRow) ([]known, e
 		return nil, err
 	}
 	for _, c := range stored {
-		add(c.Note, "checkpoints", fmt.Sprintf("checkpoint of %d entries", c.Size))
+		from := fmt.Sprintf("checkpoint of %d entries", c.Size)
+		if size, ok := add(c.Note, "checkpoints", from); ok && size != c.Size {
+			v.fault("checkpoints", from, -1, "column size was changed: it commits to %d entries", size)
+		}
 	}
 	v.sizes = append(v.sizes, head.Size)
 	slices.Sort(v.sizes)

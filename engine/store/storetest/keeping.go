@@ -32,7 +32,8 @@ func testRetention(t *testing.T, d Database) {
 	ctx := t.Context()
 	key := Key(t)
 	at := &clock{Epoch}
-	s := Open(t, d.Fresh(t), store.Options{Key: key, Clock: at.read})
+	address := d.Fresh(t)
+	s := Open(t, address, store.Options{Key: key, Clock: at.read})
 	j := journal(t, s)
 	add := func(n, evaluation int) engine.Judgement {
 		t.Helper()
@@ -125,6 +126,13 @@ func testRetention(t *testing.T, d Database) {
 	if err != nil || !report.Sound() || report.Removed != 3 {
 		t.Errorf("after retention: %+v, %v", report, err)
 	}
+	v := vandal{t, raw(t, address)}
+	v.exec("UPDATE entries SET kind = 'waiver' WHERE idx = 4")
+	if report, err = s.Verify(ctx, store.Verification{Keys: keys}); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, report, "entries", "waiver", 4, "its kind was changed")
+	v.exec("UPDATE entries SET kind = 'decision' WHERE idx = 4")
 	if _, err := s.ProveConsistency(ctx, before, keys...); err != nil {
 		t.Errorf("the log before retention: %v", err)
 	}

@@ -290,6 +290,15 @@ func tamperings() []tampering {
 		{"row changed: head", func(v vandal, j sound) {
 			v.exec("UPDATE ledger SET checkpoint = $1", bytes.Replace(j.head(v), []byte("\n271\n"), []byte("\n272\n"), 1))
 		}, "ledger", "changevouch/", -1, "the head of the log was changed"},
+		{"row changed: key of the head", func(v vandal, j sound) {
+			v.exec("UPDATE ledger SET public_key = $1", Key(v.t).Public().String())
+		}, "ledger", "changevouch/", -1, "which is not among those that are trusted"},
+		{"row changed: time of the head", func(v vandal, j sound) {
+			v.exec("UPDATE ledger SET recorded_at = recorded_at + 1")
+		}, "ledger", "changevouch/", -1, "column recorded_at was changed"},
+		{"row changed: size of a checkpoint given away", func(v vandal, j sound) {
+			v.exec("INSERT INTO checkpoints (size, note, recorded_at) VALUES (9, $1, 0)", j.earlier)
+		}, "checkpoints", "checkpoint of 9", -1, "column size was changed"},
 		{"row changed: a checkpoint given away", func(v vandal, j sound) {
 			v.exec("INSERT INTO checkpoints (size, note, recorded_at) VALUES (9, $1, 0)", []byte("nine\n"))
 		}, "checkpoints", "checkpoint of 9", -1, "no signed note"},
@@ -514,7 +523,7 @@ func testTailCut(t *testing.T, d Database, j sound) {
 	}
 	v.exec("DELETE FROM entries WHERE idx >= $1", before.Size)
 	v.moveHead(before.Size)
-	v.exec("UPDATE ledger SET checkpoint = $1", j.earlier)
+	v.exec("UPDATE ledger SET checkpoint = $1, recorded_at = (SELECT MAX(recorded_at) FROM entries)", j.earlier)
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
