@@ -108,7 +108,8 @@ type assembler struct {
 	byKind         map[string][]*record // oldest first; by several kinds, too
 	said           map[string]mentions  // of comments, by event id
 	validating     []fact[engine.IssueCommentFact]
-	windows        []fact[engine.CoverageFact]
+	windows        []fact[engine.CoverageFact] // as they were recorded
+	stretches      []fact[engine.CoverageFact] // the same, joined
 	answered       map[string][]fact[engine.CoverageFact]
 	coveredSources []string
 	readOf         map[string]map[string]bool // source -> repositories, "" for those that name none
@@ -137,6 +138,7 @@ func newAssembler(events []engine.Event, dir Directory, opts Options) *assembler
 			a.windows = append(a.windows, f)
 		}
 	}
+	a.stretches = joinWindows(a.windows)
 	a.coveredSources = compact(a.coveredSources)
 	a.pushesTo = map[string][]fact[engine.PushFact]{}
 	for _, f := range a.pushes {

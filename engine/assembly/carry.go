@@ -201,7 +201,7 @@ func (b *builder) contents(r *run, before string, where map[string]*landing, car
 // gap; nil when that is not known.
 func (b *builder) watchedSince(r *run) *time.Time {
 	var from *time.Time
-	for _, f := range b.windows {
+	for _, f := range b.stretches {
 		c := f.Data
 		if c.Source == "render" && c.Status == "complete" && c.Service == "" && !c.From.After(r.createdAt) {
 			from = earlier(from, utc(c.From))

@@ -199,7 +199,7 @@ func concerns(c engine.CoverageFact, s scope) bool {
 // It returns what is not covered, in words.
 func (a *assembler) window(name string, s scope, from, to time.Time, status *engine.SourceStatus, missing, reasons map[string]bool) string {
 	systems := map[string]bool{}
-	for _, f := range a.windows {
+	for _, f := range a.stretches {
 		if isAbout(f.Data, name, f.Data.System, s) {
 			systems[f.Data.System] = true
 		}
@@ -235,7 +235,7 @@ func (a *assembler) systemWindow(name, system string, s scope, from, to time.Tim
 	type stretch struct{ from, to time.Time }
 	var whole, partial []stretch
 	var lacks []engine.CoverageFact
-	for _, f := range a.windows {
+	for _, f := range a.stretches {
 		c := f.Data
 		if !isAbout(c, name, system, s) {
 			continue
@@ -300,80 +300,34 @@ func (a *assembler) windowCovers(source string, at time.Time) bool {
 	if last := a.opts.At.Add(-a.opts.Freshness); a.opts.Imagined && at.After(last) {
 		at = last
 	}
-	return slices.ContainsFunc(a.windows, func(f fact[engine.CoverageFact]) bool {
+	return slices.ContainsFunc(a.stretches, func(f fact[engine.CoverageFact]) bool {
 		c := f.Data
 		return c.Source == source && c.Status == "complete" && !c.From.After(at) && !c.To.Before(at)
 	})
 }
 
-// answersAbout files the readings of single facts by source and by what they are
-// about: a pull request, a commit, or neither.
-func answersAbout(coverage []fact[engine.CoverageFact]) map[string][]fact[engine.CoverageFact] {
-	out := map[string][]fact[engine.CoverageFact]{}
-	for _, f := range coverage {
-		c := f.Data
-		key := c.Source + " "
-		switch {
-		case isWindow(c) && c.Repository == "" && c.Service == "":
-			continue
-		case c.Number != nil:
-			key += numbered(c.Repository, *c.Number)
-		case c.SHA != "":
-			key += c.SHA
-		}
-		out[key] = append(out[key], f)
-	}
-	return out
-}
-
 // answers are the last readings of each fact that concern the subject: a failed
 // answer counts until the same question was answered.
 func (a *assembler) answers(source string, s scope) []fact[engine.CoverageFact] {
-	last := map[string]fact[engine.CoverageFact]{}
+	last := map[question]fact[engine.CoverageFact]{}
 	for _, about := range append(compact(slices.Concat(s.pulls, s.shas)), "") {
-		for _, f := range a.answered[source+" "+about] {
-			if about == "" && (!concerns(f.Data, s) || elsewhen(f.Data, s)) {
+		for _, one := range a.answered[source+" "+about] {
+			if about == "" && (!concerns(one.Data, s) || elsewhen(one.Data, s)) {
 				continue
 			}
-			for _, one := range split(f) {
-				c := one.Data
-				key := strings.Join([]string{slices.Concat(c.Facts, c.Missing)[0], c.System, c.Repository, about, c.Service}, " ")
-				if old, seen := last[key]; !seen || !one.ObservedAt.Before(old.ObservedAt) {
-					last[key] = one
-				}
+			key := questionOf(one, about)
+			if old, seen := last[key]; !seen || !one.ObservedAt.Before(old.ObservedAt) {
+				last[key] = one
 			}
 		}
 	}
-	out := make([]fact[engine.CoverageFact], 0, len(last))
-	for _, key := range sortedKeys(last) {
-		out = append(out, last[key])
-	}
-	return out
+	return slices.Collect(maps.Values(last))
 }
 
 // elsewhen: the record says that a stretch of time could not be read in which the
 // subject was not yet, or no longer.
 func elsewhen(c engine.CoverageFact, s scope) bool {
 	return isWindow(c) && c.Status != "complete" && !s.from.IsZero() && (c.To.Before(s.from) || (!s.open && c.From.After(s.to)))
-}
-
-// split gives every fact that a reading names a reading of its own.
-func split(f fact[engine.CoverageFact]) []fact[engine.CoverageFact] {
-	c := f.Data
-	names := slices.Concat(c.Facts, c.Missing)
-	if len(names) == 0 && c.Status != "complete" {
-		names = []string{"unnamed"} // something failed, and nobody says what
-	}
-	var out []fact[engine.CoverageFact]
-	for _, name := range names {
-		one := f
-		one.Data.Facts, one.Data.Missing = []string{name}, nil
-		if c.Status != "complete" {
-			one.Data.Facts, one.Data.Missing = nil, []string{name}
-		}
-		out = append(out, one)
-	}
-	return out
 }
 
 // readFact reports whether one fact of a repository, or of one pull request of it,
