@@ -31,7 +31,7 @@ var access = map[string]grant{
 	"POST /v1/evaluate":               submitter | operator | admin,
 	"POST /v1/evaluate/batch":         submitter | operator | admin,
 	"POST /v1/events":                 submitter | operator | admin,
-	"POST /v1/gate":                   submitter | operator | admin,
+	"POST /v1/gate":                   members, // also who may only read: a pipeline must not be able to hand in what opens its gate
 	"GET /v1/data":                    submitter | auditor | operator | admin,
 	"POST /v1/data":                   submitter | auditor | operator | admin,
 	"GET /v1/data/{path}":             submitter | auditor | operator | admin,

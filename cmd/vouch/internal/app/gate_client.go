@@ -32,7 +32,7 @@ func NewGateClient(server, token string) (*GateClient, error) {
 		return nil, fmt.Errorf("server: %w", err)
 	}
 	if token == "" {
-		return nil, errors.New("no token for the server: name a file with --token-file, or set VOUCH_TOKEN (vouch token create --role submitter makes one)")
+		return nil, errors.New("no token for the server: name a file with --token-file, or set VOUCH_TOKEN (vouch token create --role viewer makes one)")
 	}
 	// What a redirect would do with the token is nobody's guess.
 	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}

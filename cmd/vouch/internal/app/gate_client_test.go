@@ -125,6 +125,8 @@ func TestPullRequestQuestion(t *testing.T) {
 		{"number of nothing", "#12", nil, "", "of which repository? Say OWNER/NAME#12"},
 		{"event of a pull request", "", map[string]string{"GITHUB_REPOSITORY": "acme/shop", "GITHUB_EVENT_PATH": event(`{"number":7,"pull_request":{"number":7}}`)}, "acme/shop#7", ""},
 		{"head of a pull request", "", map[string]string{"GITHUB_REPOSITORY": "acme/shop", "GITHUB_EVENT_PATH": event(`{"number":7,"pull_request":{"number":7,"head":{"sha":"` + strings.Repeat("c", 40) + `"}}}`)}, "acme/shop#7 " + strings.Repeat("c", 40), ""},
+		{"head of a pull request that is named", "7", map[string]string{"GITHUB_REPOSITORY": "acme/shop", "GITHUB_EVENT_PATH": event(`{"number":7,"pull_request":{"number":7,"head":{"sha":"` + strings.Repeat("c", 40) + `"}}}`)}, "acme/shop#7 " + strings.Repeat("c", 40), ""},
+		{"head of another pull request", "Acme/Shop#8", map[string]string{"GITHUB_REPOSITORY": "acme/shop", "GITHUB_EVENT_PATH": event(`{"number":7,"pull_request":{"number":7,"head":{"sha":"` + strings.Repeat("c", 40) + `"}}}`)}, "Acme/Shop#8", ""},
 		{"head that lies", "", map[string]string{"GITHUB_REPOSITORY": "acme/shop", "GITHUB_EVENT_PATH": event(`{"number":7,"pull_request":{"number":7,"head":{"sha":"main"}}}`)}, "", "the full id of the commit"},
 		{"event of a review", "", map[string]string{"GITHUB_REPOSITORY": "acme/shop", "GITHUB_EVENT_PATH": event(`{"pull_request":{"number":8}}`)}, "acme/shop#8", ""},
 		{"merge queue", "", map[string]string{"GITHUB_REPOSITORY": "acme/shop", "GITHUB_EVENT_PATH": event(`{"merge_group":{}}`), "GITHUB_REF": "refs/heads/gh-readonly-queue/main/pr-9-" + strings.Repeat("a", 40)}, "acme/shop#9", ""},

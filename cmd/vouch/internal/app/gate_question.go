@@ -43,6 +43,10 @@ func PullRequestQuestion(said string, lookupEnv func(string) (string, bool)) (en
 		return q, q.Check()
 	}
 	q := engine.GateQuestion{PullRequest: id}
+	// Also of a pull request that is named, a workflow knows for which commit it runs.
+	if n, head, err := workflowPullRequest(env); err == nil && strings.EqualFold(repository+"#"+n, id) {
+		q.Head = head
+	}
 	return q, q.Check()
 }
 

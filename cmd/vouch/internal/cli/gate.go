@@ -80,7 +80,7 @@ and every time there was none, is a line of the file of --record.`,
 	flags.StringVar(&f.renderTokenFile, "render-token-file", "", "file with the API key by which the deploy is looked up here (default: the variables VOUCH_RENDER_API_KEY, RENDER_API_KEY; else the server looks it up)")
 	flags.StringVar(&f.renderAddress, "render-base-url", "", "address of Render's API")
 	flags.StringVar(&f.server, "server", "", "server to ask, such as https://vouch.example.com")
-	flags.StringVar(&f.tokenFile, "token-file", "", "file with the token for the server, of role submitter (default: the variable VOUCH_TOKEN)")
+	flags.StringVar(&f.tokenFile, "token-file", "", "file with the token for the server, of role viewer (default: the variable VOUCH_TOKEN)")
 	addJournalFlags(cmd, &f.journal)
 	flags.StringSliceVar(&f.events, "events", nil, "decide here on these events, without a journal: file or folder; repeatable")
 	flags.StringVar(&f.directory, "directory", "", "to decide here: people, services and waivers, YAML or JSON")

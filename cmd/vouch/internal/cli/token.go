@@ -41,12 +41,14 @@ func newTokenCreateCommand(sys System) *cobra.Command {
 		Long: `Make a bearer token for the HTTP API. Standard output gets the token, this once: the
 journal keeps its hash. Roles:
 
-  viewer     reads decisions, subjects, deadlines and controls
+  viewer     reads decisions, subjects, deadlines and controls, and asks the gate
   auditor    reads everything, proofs and dossiers too, and replays decisions
-  submitter  hands in events and dossiers to be judged, and asks the policy
+  submitter  hands in events and dossiers to be judged, and asks policy and gate
   operator   what a submitter may, and adds waivers and attestations
-  admin      everything`,
-		Example: `  vouch token create --name ci --role submitter --expires 90d
+  admin      everything
+
+Who hands in events can hand in an approval: a pipeline that asks a gate is a viewer.`,
+		Example: `  vouch token create --name ci --role viewer --expires 90d
   vouch token create --name 'audit 2026' --role auditor --expires 2027-01-31T00:00:00Z > token`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
