@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"math"
 	"slices"
 	"strings"
 
@@ -156,6 +157,8 @@ func (s *Store) Cursor(ctx context.Context, name string) ([]byte, error) {
 
 // EventFilter chooses events; a zero field chooses all.
 type EventFilter struct {
+	From    int64 // entries of the log, from this index on
+	To      int64 // entries of the log, before this index
 	Source  string
 	Type    string // coverage.recorded, say
 	Subject engine.Subject
@@ -167,7 +170,7 @@ func (s *Store) Events(ctx context.Context, filter EventFilter) iter.Seq2[engine
 	return func(yield func(engine.Event, error) bool) {
 		fail := func(err error) { yield(engine.Event{}, fmt.Errorf("read events: %w", s.explained(err))) }
 		where, args := filter.where()
-		leaf, start := int64(-1), int64(-1)
+		leaf, start := filter.From-1, int64(math.MaxInt64)
 		var held int64 = -1 // the entry whose body is in memory
 		var body []byte
 		for {
@@ -218,6 +221,10 @@ func (f EventFilter) where() (string, []any) {
 			args = append(args, value)
 			fmt.Fprintf(&b, " AND %s = $%d", column, len(args)+2)
 		}
+	}
+	if f.To > 0 {
+		args = append(args, f.To)
+		b.WriteString(" AND leaf < $3")
 	}
 	add("source", f.Source)
 	add("type", f.Type)

@@ -148,6 +148,9 @@ FROM entries e LEFT JOIN decisions d ON d.leaf = e.idx
 	LEFT JOIN subjects s ON s.type = d.subject_type AND s.id = d.subject_id AND s.leaf = d.leaf
 WHERE e.idx >= $1 AND e.idx < $2 AND e.body IS NOT NULL AND (e.kind = 'decision' OR e.kind = 'events') ORDER BY e.idx;
 
+-- name: LastRetention :one
+SELECT CAST(COALESCE(MAX(idx), -1) AS BIGINT) FROM entries WHERE kind = 'retention' AND kind <> 'decision' AND kind <> 'events';
+
 -- name: CountEvents :one
 SELECT COUNT(*) FROM events WHERE leaf >= $1 AND leaf <= $2;
 

@@ -292,3 +292,16 @@ func (w *writing) untag(ctx context.Context, leaf int64) error {
 	}
 	return nil
 }
+
+// LastRetention is the index of the entry that says what was removed last, -1 when
+// nothing ever was.
+func (s *Store) LastRetention(ctx context.Context) (index int64, err error) {
+	err = s.patiently(ctx, func(ctx context.Context) (err error) {
+		index, err = rows.New(s.read).LastRetention(ctx)
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("last retention: %w", err)
+	}
+	return index, nil
+}

@@ -1029,6 +1029,17 @@ func (q *Queries) LastOnDossier(ctx context.Context, leaf int64) (bool, error) {
 	return not_exists, err
 }
 
+const lastRetention = `-- name: LastRetention :one
+SELECT CAST(COALESCE(MAX(idx), -1) AS BIGINT) FROM entries WHERE kind = 'retention' AND kind <> 'decision' AND kind <> 'events'
+`
+
+func (q *Queries) LastRetention(ctx context.Context) (int64, error) {
+	row := q.db.QueryRowContext(ctx, lastRetention)
+	var column_1 int64
+	err := row.Scan(&column_1)
+	return column_1, err
+}
+
 const latest = `-- name: Latest :one
 SELECT d.id, d.evaluated_at, d.next_evaluation_at, d.content, e.judge
 FROM subjects s JOIN decisions d ON d.leaf = s.leaf JOIN entries e ON e.idx = s.leaf WHERE s.type = $1 AND s.id = $2

@@ -17,7 +17,7 @@ import (
 
 // Decide judges what a journal's events say, and records it.
 type Decide struct {
-	Store     *store.Store
+	Record    *Record
 	Policy    StandingPolicy
 	Directory assembly.Directory // its waivers and attestations beside those of the journal
 	At        time.Time
@@ -51,7 +51,11 @@ func (d Decide) Run(ctx context.Context, tell Deciding) (Decided, error) {
 	if err != nil {
 		return done, err
 	}
-	journal, err := d.Store.Journal(ctx, d.Policy.Judge)
+	journal, err := d.Record.store.Journal(ctx, d.Policy.Judge)
+	if err != nil {
+		return done, err
+	}
+	latest, err := d.Record.latest(ctx)
 	if err != nil {
 		return done, err
 	}
@@ -61,13 +65,25 @@ func (d Decide) Run(ctx context.Context, tell Deciding) (Decided, error) {
 		err    error
 	}
 	decide := func(ctx context.Context, dossier engine.Dossier) answer {
+		content, err := contentOf(dossier)
+		if err != nil {
+			return answer{err: err}
+		}
+		again := periodic[dossier.Subject.Type]
+		if !again && d.Record.isSettled(dossier, content, journal.Judge(), latest) {
+			return answer{}
+		}
 		text, err := encodeDossier(dossier, "")
 		if err != nil {
 			return answer{err: err}
 		}
 		due, err := journal.Due(ctx, text)
-		if err != nil || !due && !periodic[dossier.Subject.Type] {
+		if err != nil {
 			return answer{err: err}
+		}
+		if !due && !again {
+			d.Record.settle(dossier.Subject, content, journal.Judge(), latest)
+			return answer{}
 		}
 		decision, err := d.Policy.Evaluate(ctx, text)
 		if err != nil {
@@ -151,7 +167,7 @@ var periodic = map[string]bool{"access_review": true, "policy_review": true}
 // turned reports whether a decision says of any control something else than the
 // latest on its subject.
 func (d Decide) turned(ctx context.Context, now engine.Decision) (bool, error) {
-	history, err := d.Store.History(ctx, now.Subject)
+	history, err := d.Record.store.History(ctx, now.Subject)
 	if err != nil {
 		return false, err
 	}
@@ -171,40 +187,22 @@ func (d Decide) turned(ctx context.Context, now engine.Decision) (bool, error) {
 
 // assemble makes the dossiers of everything that the journal has events of.
 func (d Decide) assemble(ctx context.Context, problem func(assembly.Problem)) ([]engine.Dossier, error) {
-	var events []engine.Event
-	for e, err := range d.Store.Events(ctx, store.EventFilter{}) {
-		if err != nil {
-			return nil, err
-		}
-		events = append(events, e)
+	events, err := d.Record.Events(ctx)
+	if err != nil {
+		return nil, err
 	}
 	if len(events) == 0 {
-		return nil, nothing(fmt.Errorf("the journal %s holds no events yet: name some with --events, or recordings of a source", d.Store.Place()))
+		return nil, nothing(fmt.Errorf("the journal %s holds no events yet: name some with --events, or recordings of a source", d.Record.store.Place()))
 	}
-	dir := d.Directory
-	waivers, err := d.Store.Waivers(ctx)
+	dir, err := d.Record.Directory(ctx, d.Directory)
 	if err != nil {
 		return nil, err
 	}
-	attestations, err := d.Store.Attestations(ctx)
-	if err != nil {
-		return nil, err
-	}
-	dir.Waivers = replaced(dir.Waivers, waivers, func(w engine.Waiver) string { return w.ID })
-	dir.Attestations = replaced(dir.Attestations, attestations, func(a engine.Attestation) string { return a.ID })
 	dossiers, problems, err := assemble(ctx, events, dir, d.Policy.settings, d.Policy, d.At, d.Periods)
 	for _, p := range problems {
 		problem(p)
 	}
 	return dossiers, err
-}
-
-// replaced adds what was recorded to what a file says; of one id the record counts.
-func replaced[T any](file, recorded []T, id func(T) string) []T {
-	out := slices.DeleteFunc(slices.Clone(file), func(v T) bool {
-		return slices.ContainsFunc(recorded, func(r T) bool { return id(r) == id(v) })
-	})
-	return append(out, recorded...)
 }
 
 // stand counts what holds of the subjects of dossiers.
@@ -213,7 +211,7 @@ func (d Decide) stand(ctx context.Context, dossiers []engine.Dossier, sum *repor
 	for _, dossier := range dossiers {
 		subjects[dossier.Subject] = true
 	}
-	return EachSubject(ctx, d.Store, engine.SubjectFilter{}, func(s engine.DecisionSummary) error {
+	return EachSubject(ctx, d.Record.store, engine.SubjectFilter{}, func(s engine.DecisionSummary) error {
 		if subjects[s.Subject] {
 			sum.Add(engine.Decision{Outcome: s.Outcome})
 		}

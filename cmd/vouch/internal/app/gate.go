@@ -11,7 +11,6 @@ import (
 
 	"github.com/changevouch/changevouch/engine"
 	"github.com/changevouch/changevouch/engine/assembly"
-	"github.com/changevouch/changevouch/engine/store"
 )
 
 // Gate answers whether something may go ahead now. It judges what would be on record
@@ -26,26 +25,14 @@ type Gate struct {
 }
 
 // JournalGate is a Gate over everything in a journal.
-func JournalGate(ctx context.Context, s *store.Store, p StandingPolicy, dir assembly.Directory, at time.Time) (Gate, error) {
+func JournalGate(ctx context.Context, r *Record, p StandingPolicy, dir assembly.Directory, at time.Time) (Gate, error) {
 	g := Gate{Policy: p, At: at}
-	for e, err := range s.Events(ctx, store.EventFilter{}) {
-		if err != nil {
-			return g, err
-		}
-		g.Events = append(g.Events, e)
-	}
-	waivers, err := s.Waivers(ctx)
-	if err != nil {
+	var err error
+	if g.Events, err = r.Events(ctx); err != nil {
 		return g, err
 	}
-	attestations, err := s.Attestations(ctx)
-	if err != nil {
-		return g, err
-	}
-	dir.Waivers = replaced(dir.Waivers, waivers, func(w engine.Waiver) string { return w.ID })
-	dir.Attestations = replaced(dir.Attestations, attestations, func(a engine.Attestation) string { return a.ID })
-	g.Directory = dir
-	return g, nil
+	g.Directory, err = r.Directory(ctx, dir)
+	return g, err
 }
 
 // OpenGatePolicy is a policy for a gate that has no journal.

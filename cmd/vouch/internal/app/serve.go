@@ -50,6 +50,7 @@ type Server struct {
 	config  Config
 	options ServerOptions
 	store   *store.Store
+	record  *Record
 	rules   *rules
 	sources *sources
 	queue   *jobs.Queue
@@ -97,6 +98,7 @@ func OpenServer(ctx context.Context, o ServerOptions) (*Server, error) {
 }
 
 func (s *Server) open(ctx context.Context, address string) error {
+	s.record = NewRecord(s.store)
 	s.rules = &rules{config: s.config, store: s.store, clock: s.clock, version: s.options.Version, log: s.log}
 	if err := s.rules.refresh(ctx, true); err != nil {
 		return err
@@ -123,7 +125,7 @@ func (s *Server) open(ctx context.Context, address string) error {
 // gate answers what would be decided, by what is on record now.
 func (s *Server) gate(ctx context.Context) (Gate, error) {
 	now := s.rules.current()
-	return JournalGate(ctx, s.store, now.Standing, now.Directory, s.clock().UTC())
+	return JournalGate(ctx, s.record, now.Standing, now.Directory, s.clock().UTC())
 }
 
 // Start begins the work in the background.

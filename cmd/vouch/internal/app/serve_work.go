@@ -163,7 +163,7 @@ func (s *Server) decide(ctx context.Context, now *ruling, at time.Time) (Decided
 	// The month before is over, and what collectors say of it does not change with
 	// every reading.
 	month := time.Date(at.Year(), at.Month(), 0, 0, 0, 0, 0, time.UTC).Format("2006-01")
-	decide := Decide{Store: s.store, Policy: now.Standing, Directory: now.Directory, At: at, Periods: []string{month}}
+	decide := Decide{Record: s.record, Policy: now.Standing, Directory: now.Directory, At: at, Periods: []string{month}}
 	return decide.Run(ctx, Deciding{
 		Judged: func(j report.Judgement) error {
 			s.decided(j.Decision)

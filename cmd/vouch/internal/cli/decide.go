@@ -118,7 +118,7 @@ func decide(ctx context.Context, sys System, f decideFlags) error {
 		if err := f.collect(ctx, sys, s); err != nil {
 			return err
 		}
-		return f.run(ctx, sys, app.Decide{Store: s, Policy: policy, Directory: dir, At: at.UTC(), Periods: f.periods})
+		return f.run(ctx, sys, app.Decide{Record: app.NewRecord(s), Policy: policy, Directory: dir, At: at.UTC(), Periods: f.periods})
 	})
 }
 

@@ -149,7 +149,7 @@ func (f gateFlags) fromJournal(ctx context.Context, sys System, dir assembly.Dir
 	if err != nil {
 		return answer, err
 	}
-	gate, err := app.JournalGate(ctx, s, policy, dir, at)
+	gate, err := app.JournalGate(ctx, app.NewRecord(s), policy, dir, at)
 	if err != nil {
 		return answer, err
 	}
