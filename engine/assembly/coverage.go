@@ -146,15 +146,21 @@ func (a *assembler) source(name string, s scope) engine.SourceStatus {
 		from = a.opts.At.Add(-a.opts.Freshness)
 		to = from
 	}
+	// When somebody asked is no part of the words, else every dossier were a new one.
+	words := "for all of " + from.Format(time.RFC3339) + " to " + to.Format(time.RFC3339)
 	if s.open || a.opts.Imagined || name == "issues" || name == "attestations" || name == "scanner" {
+		words = "for all of the time since " + from.Format(time.RFC3339)
 		to = a.opts.At.Add(-a.opts.Freshness)
 		if to.Before(from) {
 			to = from
 		}
 	}
+	if s.from.IsZero() {
+		words = "within the last " + a.opts.Freshness.String()
+	}
 	status := engine.SourceStatus{}
 	read["branch_protection"] = read["branch_protection"] || read["rulesets"]
-	gap := a.window(name, s, from, to, &status, missing, reasons)
+	gap := a.window(name, s, extent{from, to, words}, &status, missing, reasons)
 	if gap != "" {
 		for _, factName := range essential[name] {
 			if !read[factName] {
@@ -194,10 +200,16 @@ func concerns(c engine.CoverageFact, s scope) bool {
 	return (c.Repository == "" || slices.Contains(s.repositories, c.Repository)) && (c.Service == "" || slices.Contains(s.services, c.Service))
 }
 
-// window checks that complete runs cover from..to. Where several systems feed a
+// extent is the stretch of time that is to be covered, also in words.
+type extent struct {
+	from, to time.Time
+	words    string
+}
+
+// window checks that complete runs cover an extent. Where several systems feed a
 // source, each of them must be covered: what one saw says nothing about another.
 // It returns what is not covered, in words.
-func (a *assembler) window(name string, s scope, from, to time.Time, status *engine.SourceStatus, missing, reasons map[string]bool) string {
+func (a *assembler) window(name string, s scope, of extent, status *engine.SourceStatus, missing, reasons map[string]bool) string {
 	systems := map[string]bool{}
 	for _, f := range a.stretches {
 		if isAbout(f.Data, name, f.Data.System, s) {
@@ -211,7 +223,7 @@ func (a *assembler) window(name string, s scope, from, to time.Time, status *eng
 	whole := true
 	for _, system := range sortedKeys(systems) {
 		part := engine.SourceStatus{}
-		if gap := a.systemWindow(name, system, s, from, to, &part, missing, reasons); gap != "" {
+		if gap := a.systemWindow(name, system, s, of, &part, missing, reasons); gap != "" {
 			gaps = append(gaps, gap)
 		}
 		whole = whole && part.From != nil
@@ -231,8 +243,9 @@ func isAbout(c engine.CoverageFact, source, system string, s scope) bool {
 
 // systemWindow is window for one system. What a run could not see is missing
 // unless another run saw it.
-func (a *assembler) systemWindow(name, system string, s scope, from, to time.Time, status *engine.SourceStatus, missing, reasons map[string]bool) string {
+func (a *assembler) systemWindow(name, system string, s scope, of extent, status *engine.SourceStatus, missing, reasons map[string]bool) string {
 	type stretch struct{ from, to time.Time }
+	from, to := of.from, of.to
 	var whole, partial []stretch
 	var lacks []engine.CoverageFact
 	for _, f := range a.stretches {
@@ -292,7 +305,7 @@ func (a *assembler) systemWindow(name, system string, s scope, from, to time.Tim
 	if system != "" {
 		name += " (" + system + ")"
 	}
-	return name + " was not read for all of " + from.Format(time.RFC3339) + " to " + to.Format(time.RFC3339)
+	return name + " was not read " + of.words
 }
 
 // windowCovers reports whether a complete run of a source covers an instant.

@@ -195,3 +195,22 @@ func FuzzAssemble(f *testing.F) {
 		}
 	})
 }
+
+// A dossier of which nothing is new says the same tomorrow.
+func TestSourcesDoNotSayWhenSomebodyLooked(t *testing.T) {
+	read := tell("coverage:1", "coverage.recorded", "2026-11-10T00:00:00Z", "", engine.CoverageFact{
+		Source: "github", Status: "complete", Repository: repo, From: on("2026-11-01T00:00:00Z"), To: on("2026-11-09T00:00:00Z"),
+	})
+	for _, s := range []scope{
+		{repositories: []string{repo}, from: at("2026-10-01T00:00:00Z"), to: at("2026-10-02T00:00:00Z")},
+		{repositories: []string{repo}, from: at("2026-10-01T00:00:00Z"), to: at("2026-10-02T00:00:00Z"), open: true},
+		{repositories: []string{repo}},
+	} {
+		today := newAssembler([]engine.Event{read}, Directory{}, Options{At: at("2026-11-12T00:00:00Z")}).sources(s)
+		tomorrow := newAssembler([]engine.Event{read}, Directory{}, Options{At: at("2026-11-13T00:00:00Z")}).sources(s)
+		if today["github"].Reason == "" {
+			t.Errorf("%+v: nothing is missing", s)
+		}
+		same(t, "sources", tomorrow, today)
+	}
+}
