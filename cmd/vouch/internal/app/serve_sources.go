@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/changevouch/changevouch/collectors"
+	"github.com/changevouch/changevouch/engine"
 	"github.com/changevouch/changevouch/engine/store"
 )
 
@@ -100,9 +101,23 @@ func (s *sources) poll(ctx context.Context, name string) (int, error) {
 	return s.read(ctx, name, pollSince, func(spool *counted) collectors.Spool { return spool })
 }
 
-// reconcile reads the last days of a source again, from nothing.
+// reconcile polls a source and then reads its last days again, from nothing. It returns
+// how many events of before had been missed.
 func (s *sources) reconcile(ctx context.Context, name string) (int, error) {
-	return s.read(ctx, name, reconcileSince, func(spool *counted) collectors.Spool { return forgetful{spool} })
+	// Clocks differ.
+	before := s.clock().UTC().Add(-time.Minute)
+	if _, err := s.poll(ctx, name); err != nil {
+		return 0, err
+	}
+	var late *belated
+	_, err := s.read(ctx, name, reconcileSince, func(spool *counted) collectors.Spool {
+		late = &belated{forgetful: forgetful{spool}, before: before}
+		return late
+	})
+	if late == nil {
+		return 0, err
+	}
+	return late.missed, err
 }
 
 func (s *sources) read(ctx context.Context, name string, since time.Duration, spool func(*counted) collectors.Spool) (int, error) {
@@ -174,6 +189,27 @@ func (forgetful) Cursor(context.Context, string) (json.RawMessage, error) { retu
 func (f forgetful) Commit(ctx context.Context, name string, b collectors.Batch) error {
 	b.Cursor = nil
 	return f.counted.Commit(ctx, name, b)
+}
+
+// belated counts the new events that say what happened before a moment. How far a source
+// was read, and how it is set up now, are new with every reading.
+type belated struct {
+	forgetful
+	before time.Time
+	missed int
+}
+
+// Commit implements collectors.Spool.
+func (l *belated) Commit(ctx context.Context, name string, b collectors.Batch) error {
+	missed, err := l.store.AddEvents(ctx, slices.DeleteFunc(slices.Clone(b.Events), func(e engine.Event) bool {
+		return e.Type == "coverage.recorded" || !e.OccurredAt.Before(l.before)
+	}), nil)
+	if err != nil {
+		return err
+	}
+	l.missed += missed
+	l.added += missed
+	return l.forgetful.Commit(ctx, name, b)
 }
 
 // surroundings gives a client its credentials under the names of the command line.

@@ -126,6 +126,14 @@ func (l *lines) text() string {
 // newServed starts a server that judges by the policy of testdata/deadline.
 func newServed(t *testing.T, c *clock, change func(*app.Config)) *served {
 	t.Helper()
+	s := prepared(t, c, change)
+	s.start()
+	return s
+}
+
+// prepared is a server that is to be started.
+func prepared(t *testing.T, c *clock, change func(*app.Config)) *served {
+	t.Helper()
 	dir := t.TempDir()
 	config := app.Config{Store: "sqlite:" + filepath.Join(dir, "journal.db")}
 	config.Policy.Bundles = []string{"../../testdata/deadline"}
@@ -137,9 +145,10 @@ func newServed(t *testing.T, c *clock, change func(*app.Config)) *served {
 		Pace: app.Pace{Watch: 20 * time.Millisecond, JudgeAfter: 200 * time.Millisecond, PollAfter: 20 * time.Millisecond},
 	}}
 	s.options.Log = slog.New(slog.NewJSONHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	s.start()
 	t.Cleanup(func() {
-		s.stop()
+		if s.server != nil {
+			s.stop()
+		}
 		if t.Failed() {
 			for line := range strings.Lines(s.log.text()) {
 				if !strings.Contains(line, `"msg":"request"`) {
@@ -187,6 +196,7 @@ func (s *served) stop() {
 	if err := errors.Join(s.server.Stop(ctx), s.server.Close()); err != nil {
 		s.t.Error(err)
 	}
+	s.server = nil
 }
 
 // writing opens the journal from aside, with the clock of the test.
