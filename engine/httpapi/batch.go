@@ -259,20 +259,8 @@ func (s *server) judgeGroup(ctx context.Context, group []*line, record bool) err
 		})
 	}
 	judging.Wait()
-	var judged []engine.Judgement
-	var ids []string
-	for _, one := range group {
-		if one.err == nil {
-			judged = append(judged, engine.Judgement{Dossier: one.text, Decision: one.decision})
-			ids = append(ids, one.decision.ID)
-		}
-	}
-	if record && len(judged) > 0 {
-		if err := rules.Recorder.AppendAll(ctx, judged); err != nil {
-			return fmt.Errorf("record decisions: %w", err)
-		}
-		callOf(ctx).target = strings.Join(ids, " ")
-		if err := s.audit(ctx, http.StatusOK); err != nil {
+	if record {
+		if err := s.recordGroup(ctx, rules.Recorder, group); err != nil {
 			return err
 		}
 	}
@@ -284,6 +272,57 @@ func (s *server) judgeGroup(ctx context.Context, group []*line, record bool) err
 		}
 	}
 	return nil
+}
+
+// recordGroup records the decisions of a group together. Where one of them cannot
+// stand beside what is recorded, each is recorded by itself.
+func (s *server) recordGroup(ctx context.Context, recorder Recorder, group []*line) error {
+	var judged []engine.Judgement
+	for _, one := range group {
+		if one.err == nil {
+			one.err = s.notAhead("/evaluated_at", one.decision.EvaluatedAt)
+		}
+		if one.err == nil {
+			judged = append(judged, engine.Judgement{Dossier: one.text, Decision: one.decision})
+		}
+	}
+	if len(judged) == 0 {
+		return nil
+	}
+	err := recorder.AppendAll(ctx, judged)
+	if isOnlyItsOwn(err) {
+		for _, one := range group {
+			if one.err != nil {
+				continue
+			}
+			if err = recorder.AppendAll(ctx, []engine.Judgement{{Dossier: one.text, Decision: one.decision}}); isOnlyItsOwn(err) {
+				one.err, err = err, nil
+			}
+			if err != nil {
+				break
+			}
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("record decisions: %w", err)
+	}
+	var ids []string
+	for _, one := range group {
+		if one.err == nil {
+			ids = append(ids, one.decision.ID)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	callOf(ctx).target = strings.Join(ids, " ")
+	return s.audit(ctx, http.StatusOK)
+}
+
+// isOnlyItsOwn reports whether an error is about one decision, and not about the
+// journal.
+func isOnlyItsOwn(err error) bool {
+	return errors.Is(err, engine.ErrSuperseded) || errors.Is(err, engine.ErrConflict) || errors.Is(err, engine.ErrQuestion)
 }
 
 // writeLines answers a group; with an error, every line of it.

@@ -9,6 +9,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/changevouch/changevouch/engine"
+	"github.com/changevouch/changevouch/schemas"
 )
 
 // exact is an answer in the very bytes that are kept.
@@ -29,7 +30,8 @@ func tagOf(text []byte) string { return `"` + engine.Digest(text)[len("sha256:")
 
 func (s *server) judging() {
 	op := operation("evaluate", http.MethodPost, "/v1/evaluate", "Judge a dossier, and record the decision before it is answered")
-	op.Description = "The decision is the exact bytes that are recorded; Location names it. The same dossier again is the same decision."
+	op.Description = "The decision is the exact bytes that are recorded; Location names it. The same dossier again is the same decision. " +
+		"One of a moment still to come is judged, and not recorded (422); one older than the latest on its subject neither (409)."
 	op.Responses = answers("decision", "application/json", "a decision/v1 document")
 	huma.Register(s.api, op, s.evaluate)
 	s.takes(op, "application/json", "a dossier/v1 document", true)
@@ -79,6 +81,9 @@ func (s *server) evaluate(ctx context.Context, in *recording) (*exact, error) {
 	}
 	out := &exact{ContentType: "application/json", Body: text}
 	if in.Record {
+		if err := s.notAhead("/evaluated_at", decision.EvaluatedAt); err != nil {
+			return nil, s.problem(ctx, err)
+		}
 		if err := rules.Recorder.AppendAll(ctx, []engine.Judgement{{Dossier: c.body, Decision: decision}}); err != nil {
 			return nil, s.problem(ctx, err)
 		}
@@ -94,6 +99,20 @@ func (s *server) evaluate(ctx context.Context, in *recording) (*exact, error) {
 	return out, nil
 }
 
+// aheadOf is by how much a clock elsewhere may be ahead of ours.
+const aheadOf = 5 * time.Minute
+
+// notAhead refuses to record what is of a moment still to come. A decision of it would
+// stay the latest on its subject until then, whatever happens; an event of it has not
+// happened.
+func (s *server) notAhead(pointer, instant string) error {
+	at, err := time.Parse(time.RFC3339Nano, instant)
+	if err == nil && !at.After(s.Clock().Add(aheadOf)) {
+		return nil
+	}
+	return &engine.InputError{Faults: []schemas.Fault{{Pointer: pointer, Message: instant + " is still to come: what is not yet cannot be recorded"}}}
+}
+
 type added struct {
 	Body struct {
 		Received int `json:"received"`
@@ -106,7 +125,7 @@ func (s *server) addEvents(ctx context.Context, _ *struct{}) (*added, error) {
 		return nil, problemOf(http.StatusNotImplemented, "this server takes no events")
 	}
 	c := callOf(ctx)
-	events, err := readEvents(c.body)
+	events, err := readEvents(c.body, s.Clock().Add(aheadOf))
 	if err != nil {
 		return nil, s.problem(ctx, err)
 	}

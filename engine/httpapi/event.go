@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strconv"
+	"strings"
+	"time"
 
 	"github.com/changevouch/changevouch/engine"
 	"github.com/changevouch/changevouch/schemas"
@@ -12,8 +15,8 @@ import (
 
 // readEvents reads one event, a list, or one a line. The error is an
 // *engine.InputError whose pointers begin with the number of the event, where there
-// are several.
-func readEvents(body []byte) ([]engine.Event, error) {
+// are several. What says that it is of a moment behind latest has not happened.
+func readEvents(body []byte, latest time.Time) ([]engine.Event, error) {
 	texts, many := eventTexts(body)
 	var events []engine.Event
 	var faults []schemas.Fault
@@ -25,8 +28,8 @@ func readEvents(body []byte) ([]engine.Event, error) {
 				found = []schemas.Fault{{Message: err.Error()}}
 			}
 		}
-		if len(found) == 0 && e.Evidence.Trust == engine.TrustWebhookVerified {
-			found = []schemas.Fault{{Pointer: "/evidence/trust", Message: "only a delivery that this server verified itself is webhook_verified"}}
+		if len(found) == 0 {
+			found = unfit(e, latest)
 		}
 		for _, f := range found {
 			if many {
@@ -46,6 +49,25 @@ func readEvents(body []byte) ([]engine.Event, error) {
 		return nil, &engine.InputError{Faults: faults}
 	}
 	return events, nil
+}
+
+// unfit says why nobody may hand in an event that has the right form.
+func unfit(e engine.Event, latest time.Time) (found []schemas.Fault) {
+	if e.Evidence.Trust == engine.TrustWebhookVerified {
+		found = append(found, schemas.Fault{Pointer: "/evidence/trust", Message: "only a delivery that this server verified itself is webhook_verified"})
+	}
+	for pointer, at := range map[string]time.Time{"/occurred_at": e.OccurredAt, "/observed_at": e.ObservedAt} {
+		if at.After(latest) {
+			found = append(found, schemas.Fault{Pointer: pointer, Message: at.Format(time.RFC3339) + " is still to come: an event has happened"})
+		}
+	}
+	for pointer, text := range map[string]string{"/id": e.ID, "/source": e.Source, "/type": e.Type, "/subject/type": e.Subject.Type, "/subject/id": e.Subject.ID} {
+		if strings.Contains(text, "\x00") {
+			found = append(found, schemas.Fault{Pointer: pointer, Message: "a NUL character, which no database keeps"})
+		}
+	}
+	slices.SortFunc(found, func(a, b schemas.Fault) int { return strings.Compare(a.Pointer, b.Pointer) })
+	return found
 }
 
 // eventTexts takes a body apart. What is no JSON is left to the validation.

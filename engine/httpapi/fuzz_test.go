@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/changevouch/changevouch/engine"
 	"github.com/changevouch/changevouch/engine/ledger"
@@ -16,7 +17,7 @@ func FuzzReadEvents(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		events, err := readEvents(body)
+		events, err := readEvents(body, time.Now())
 		input, faulty := errors.AsType[*engine.InputError](err)
 		if err != nil && (!faulty || len(input.Faults) == 0 || events != nil) || err == nil && len(events) == 0 {
 			t.Errorf("%d events, %v", len(events), err)

@@ -15,6 +15,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/go-chi/httprate"
 
@@ -120,7 +121,7 @@ func (s *server) finish(r *http.Request, c *call, status int, took time.Duration
 // admit takes a request through the gates, in this order.
 func (s *server) admit(w *answer, r *http.Request, c *call) {
 	if !clean(r.URL.Path) || !clean(r.URL.EscapedPath()) {
-		fail(w, problemOf(http.StatusBadRequest, "the path has empty elements or dots: write it as it is meant"))
+		fail(w, problemOf(http.StatusBadRequest, "the path has empty elements or dots, or is no UTF-8: write it as it is meant"))
 		return
 	}
 	_, pattern := s.mux.Handler(r)
@@ -280,7 +281,7 @@ func (s *server) unknown(w http.ResponseWriter, r *http.Request) {
 
 // clean reports whether a path says plainly what it means.
 func clean(path string) bool {
-	if !strings.HasPrefix(path, "/") {
+	if !strings.HasPrefix(path, "/") || !utf8.ValidString(path) {
 		return false
 	}
 	elements := strings.Split(path[1:], "/")

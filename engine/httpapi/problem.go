@@ -32,7 +32,7 @@ func (s *server) problem(ctx context.Context, err error) *huma.ErrorModel {
 		return problemOf(http.StatusNotFound, err.Error())
 	case errors.Is(err, engine.ErrRemoved):
 		return problemOf(http.StatusGone, err.Error())
-	case errors.Is(err, engine.ErrConflict), errors.Is(err, engine.ErrPast):
+	case errors.Is(err, engine.ErrConflict), errors.Is(err, engine.ErrPast), errors.Is(err, engine.ErrSuperseded):
 		return problemOf(http.StatusConflict, err.Error())
 	case errors.Is(err, context.DeadlineExceeded):
 		return problemOf(http.StatusGatewayTimeout, "it took too long: nothing was decided")

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -87,7 +88,7 @@ func readCursor(text string, place any) error {
 	if err == nil {
 		err = json.Unmarshal(raw, place)
 	}
-	if err != nil {
+	if err != nil || bytes.Contains(raw, []byte(`\u0000`)) {
 		return fmt.Errorf("%w: %.80q is no cursor of a list, give the one that the page before named", engine.ErrQuestion, text)
 	}
 	return nil

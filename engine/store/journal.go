@@ -164,7 +164,7 @@ func (j *Journal) prepare(judged engine.Judgement) (record, error) {
 		}
 	}
 	if slices.ContainsFunc([]string{d.ID, d.Subject.Type, d.Subject.ID}, unstorable) {
-		return record{}, errors.New("its id or subject has a NUL character, which no database keeps")
+		return record{}, fmt.Errorf("%w: its id or subject has a NUL character, which no database keeps", engine.ErrQuestion)
 	}
 	dossier, content, err := readDossier(judged.Dossier)
 	if err != nil {

@@ -149,6 +149,9 @@ func (s *Store) state(ctx context.Context, kind, ref string, v any, by string) e
 	if err == nil && ref == "" {
 		err = errors.New("it has no id")
 	}
+	if err == nil && unstorable(ref) {
+		err = fmt.Errorf("%w: its id has a NUL character, which no database keeps", engine.ErrQuestion)
+	}
 	if err != nil {
 		return fmt.Errorf("record %s %s: %w", kind, ref, err)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -347,6 +348,53 @@ func TestAPIBatch(t *testing.T) {
 	a.send(engine.RoleViewer, "GET", "/v1/subjects/acme%2Fnone%231", "").want(t, http.StatusNotFound)
 }
 
+// TestAPIAhead: nothing of a moment still to come is recorded, since it would stay the
+// latest until then; and an older view is a conflict of its own, not of its neighbours.
+func TestAPIAhead(t *testing.T) {
+	a := newAPIServer(t, nil)
+	at := func(id string, ahead time.Duration) string {
+		return strings.Replace(apiDossier(id, "pass"), "2026-11-22T10:00:00Z", apiNow.Add(ahead).Format(time.RFC3339), 1)
+	}
+	var p apiProblem
+	a.send(engine.RoleSubmitter, "POST", "/v1/evaluate", at("acme/shop#1", time.Hour)).want(t, http.StatusUnprocessableEntity).into(t, &p)
+	if len(p.Errors) != 1 || p.Errors[0].Location != "body/evaluated_at" {
+		t.Errorf("%+v", p)
+	}
+	a.send(engine.RoleSubmitter, "POST", "/v1/evaluate?record=false", at("acme/shop#1", time.Hour)).want(t, http.StatusOK)
+	a.send(engine.RoleSubmitter, "POST", "/v1/evaluate", at("acme/shop#1", time.Minute)).want(t, http.StatusOK)
+	a.send(engine.RoleSubmitter, "POST", "/v1/evaluate", at("acme/shop#1", -time.Hour)).want(t, http.StatusConflict)
+	a.send(engine.RoleSubmitter, "POST", "/v1/evaluate", strings.Replace(at("acme/NUL#1", 0), "NUL", `\u0000`, 1)).want(t, http.StatusUnprocessableEntity)
+
+	r := a.send(engine.RoleSubmitter, "POST", "/v1/evaluate/batch", strings.Join([]string{
+		at("acme/shop#2", 0), at("acme/shop#1", -time.Hour), at("acme/shop#3", time.Hour), at("acme/shop#4", 0),
+	}, "\n")).want(t, http.StatusOK)
+	got := []int{}
+	for line := range bytes.Lines(r.body) {
+		var one struct {
+			Decision *engine.Decision
+			Error    apiProblem
+		}
+		if err := json.Unmarshal(line, &one); err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, one.Error.Status)
+		if one.Decision == nil {
+			continue
+		}
+		if _, err := a.store.Decision(t.Context(), one.Decision.ID); err != nil {
+			t.Error(err)
+		}
+	}
+	if !slices.Equal(got, []int{0, http.StatusConflict, http.StatusUnprocessableEntity, 0}) {
+		t.Errorf("lines answered %v\n%s", got, r.body)
+	}
+	for _, path := range []string{"/v1/subjects/%FF", "/v1/decisions/%FF", "/v1/data/%FF"} {
+		a.send(engine.RoleAdmin, "GET", path, "").want(t, http.StatusBadRequest)
+	}
+	cursor := base64.RawURLEncoding.EncodeToString([]byte(`{"type":"\u0000"}`))
+	a.send(engine.RoleAdmin, "GET", "/v1/subjects?cursor="+cursor, "").want(t, http.StatusUnprocessableEntity)
+}
+
 // TestAPIBatchStreams: a line is answered before the next is sent.
 func TestAPIBatchStreams(t *testing.T) {
 	a := newAPIServer(t, nil)
@@ -674,6 +722,9 @@ func TestAPIEvents(t *testing.T) {
 		"an empty list": {"[]", "body"},
 		"one is wrong":  {"[" + event("y:1") + "," + strings.Replace(event("y:2"), "api_read", "my_word", 1) + "]", "body/1/evidence/trust"},
 		"forged trust":  {strings.Replace(event("y:3"), "api_read", "webhook_verified", 1), "body/evidence/trust"},
+		"a day ahead":   {strings.Replace(event("y:5"), `"occurred_at":"2026-11-22`, `"occurred_at":"2026-11-24`, 1), "body/occurred_at"},
+		"read ahead":    {strings.Replace(event("y:6"), `"observed_at":"2026-11-22`, `"observed_at":"2026-11-24`, 1), "body/observed_at"},
+		"a NUL":         {strings.Replace(event("y:7"), "y:7", `y\u0000`, 1), "body/id"},
 		"a broken line": {event("y:4") + "\n{\"schema\":}\n", "body/1"},
 	} {
 		var p apiProblem
