@@ -17,10 +17,23 @@ func (s *Store) Subjects(ctx context.Context, filter engine.SubjectFilter, after
 	if limit <= 0 {
 		limit = DefaultLimit
 	}
+	if after.Type < filter.Type {
+		after = engine.Subject{Type: filter.Type}
+	}
+	outcome := filter.Outcome
+	filter.Outcome = ""
 	where, args := chosen(filter)
 	args = append(args, after.Type, after.ID)
-	where += fmt.Sprintf(" AND (s.type, s.id) > ($%d, $%d)", len(args)-1, len(args))
-	list, err := s.latestDecisions(ctx, where+fmt.Sprintf(" ORDER BY s.type, s.id LIMIT %d", limit), args)
+	columns, place := "s.type, s.id", fmt.Sprintf("$%d, $%d", len(args)-1, len(args))
+	if outcome != "" {
+		// A stretch of the index that begins with the outcome. Asked for equal outcomes,
+		// PostgreSQL looks for them among all subjects, or from the first of them on.
+		args = append(args, outcome)
+		columns, place = "s.outcome, "+columns, fmt.Sprintf("$%d, ", len(args))+place
+		where += fmt.Sprintf(" AND s.outcome <= $%d", len(args))
+	}
+	where += fmt.Sprintf(" AND (%[1]s) > (%[2]s) ORDER BY %[1]s LIMIT %[3]d", columns, place, limit)
+	list, err := s.latestDecisions(ctx, where, args)
 	if err != nil {
 		return nil, fmt.Errorf("list subjects: %w", err)
 	}

@@ -229,6 +229,30 @@ func testSubjects(t *testing.T, s *store.Store, newest map[string]string) {
 	if err != nil || len(pending) != wantDue || wantDue == 0 {
 		t.Errorf("%d subjects are pending, not %d, %v", len(pending), wantDue, err)
 	}
+	for _, outcome := range outcomes {
+		var want, got []engine.DecisionSummary
+		for _, one := range subjects {
+			if one.Outcome == outcome {
+				want = append(want, one)
+			}
+		}
+		for after := (engine.Subject{}); ; {
+			page, err := s.Subjects(ctx, engine.SubjectFilter{Type: "change", Outcome: outcome}, after, 3)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got = append(got, page...); len(page) < 3 {
+				break
+			}
+			after = page[2].Subject
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s, in pages: %s", outcome, diff)
+		}
+		if other, err := s.Subjects(ctx, engine.SubjectFilter{Type: "deployment", Outcome: outcome}, engine.Subject{}, 3); err != nil || len(other) > 0 {
+			t.Errorf("deployments that are %s: %v, %v", outcome, other, err)
+		}
+	}
 	var due []engine.DecisionSummary
 	for after := (*engine.DecisionSummary)(nil); ; {
 		page, err := s.Deadlines(ctx, engine.SubjectFilter{}, after, 3)
