@@ -69,6 +69,7 @@ func (s *server) data() {
 				op.Parameters = append(op.Parameters, &huma.Param{Name: "input", In: "query", Schema: &huma.Schema{Type: huma.TypeString}, Description: "the input document, JSON"})
 			}
 			op.Responses = answers("answer", "application/json", "{result}, and what was asked for besides")
+			op.Responses["default"] = answers("error", "application/json", "{code, message, errors}")["200"]
 			s.mux.HandleFunc(method+" "+strings.Replace(path, "}", "...}", 1), s.ask)
 			s.api.OpenAPI().AddOperation(&op)
 			if method == http.MethodPost {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"reflect"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -28,6 +29,12 @@ func (s *server) decisions() {
 	huma.Register(s.api, op, s.getDossier)
 
 	op = operation("explain-decision", http.MethodGet, "/v1/decisions/{id}/explain", "A decision control by control, with the facts that its evidence points to")
+	op.Responses = answers("explanation", "application/json", "for programs; with format, a text for people")
+	said := op.Responses["200"].Content
+	said["application/json"].Schema = s.schemas().Schema(reflect.TypeFor[explanation](), true, "")
+	for _, kind := range explainedAs {
+		said[kind] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString}}
+	}
 	huma.Register(s.api, op, s.explain)
 
 	op = operation("prove-decision", http.MethodGet, "/v1/decisions/{id}/proof", "The proof that a decision is in the log, for vouch ledger check")
@@ -36,7 +43,15 @@ func (s *server) decisions() {
 
 	op = operation("replay-decision", http.MethodPost, "/v1/decisions/{id}/replay", "Make a decision again, from what is kept of it")
 	huma.Register(s.api, op, s.replay)
+	// What judged is one or a list, which the Go type does not say.
+	policy := s.schemas().Map()["Decision"].Properties
+	policy["policy"] = &huma.Schema{OneOf: []*huma.Schema{{Ref: "#/components/schemas/PolicyRef"}, policy["policy"]}}
 }
+
+// explainedAs is the media type of each format for people.
+var explainedAs = map[string]string{"markdown": "text/markdown; charset=utf-8", "table": "text/plain; charset=utf-8"}
+
+func (s *server) schemas() huma.Registry { return s.api.OpenAPI().Components.Schemas }
 
 // listing has the words of vouch decisions list.
 type listing struct {
@@ -177,8 +192,7 @@ func (s *server) explainText(ctx context.Context, format string, j report.Judgem
 	if err := renderer.End(sum); err != nil {
 		return nil, s.problem(ctx, err)
 	}
-	kind := map[string]string{"markdown": "text/markdown; charset=utf-8", "table": "text/plain; charset=utf-8"}[format]
-	return &exact{ContentType: kind, Body: b.Bytes()}, nil
+	return &exact{ContentType: explainedAs[format], Body: b.Bytes()}, nil
 }
 
 func (s *server) prove(ctx context.Context, in *identified) (*exact, error) {

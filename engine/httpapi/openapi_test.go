@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 )
@@ -54,5 +55,32 @@ func TestAccessIsComplete(t *testing.T) {
 	delete(s.api.OpenAPI().Paths, "/v1/controls")
 	if err := s.complete(); err == nil || !strings.Contains(err.Error(), "GET /v1/controls, which is no route") {
 		t.Errorf("a row without a route: %v", err)
+	}
+}
+
+// TestOpenAPIAnswers: what is served as JSON is described as JSON, in each form that it
+// can have.
+func TestOpenAPIAnswers(t *testing.T) {
+	s, err := newServer(Config{Rules: func() Rules { return Rules{} }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, item := range s.api.OpenAPI().Paths {
+		for _, op := range []*huma.Operation{item.Get, item.Post} {
+			if op == nil {
+				continue
+			}
+			if op.Responses["default"] == nil {
+				t.Errorf("%s %s describes no error", op.Method, path)
+			}
+			for status, response := range op.Responses {
+				if said := response.Content["application/json"]; said != nil && said.Schema.ContentEncoding != "" {
+					t.Errorf("%s %s answers %s with %s, not with JSON", op.Method, path, status, said.Schema.ContentEncoding)
+				}
+			}
+		}
+	}
+	if policy := s.schemas().Map()["Decision"].Properties["policy"]; len(policy.OneOf) != 2 {
+		t.Errorf("policy is %+v; it is one reference or a list", policy)
 	}
 }
