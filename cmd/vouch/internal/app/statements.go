@@ -294,12 +294,26 @@ func (s Statements) unknownControl(name string) string {
 
 // same reports whether two names are one person's.
 func (s Statements) same(a, b string) bool {
-	if strings.EqualFold(a, b) {
-		return true
-	}
+	return strings.EqualFold(s.whose(a), s.whose(b))
+}
+
+// whose is the person behind a name: an id, an account with or without its system in
+// front, or the name that people know; the name itself where it is nobody's.
+func (s Statements) whose(name string) string {
+	name = strings.TrimSpace(name)
 	resolver := s.Directory.Resolver()
-	id := resolver.Named(a)
-	return id != "" && id == resolver.Named(b)
+	_, account, _ := strings.Cut(name, ":")
+	for _, one := range []string{name, strings.TrimSpace(account)} {
+		if id := resolver.Named(one); id != "" {
+			return id
+		}
+	}
+	for _, p := range s.Directory.People {
+		if p.Name != "" && strings.EqualFold(p.Name, name) {
+			return p.ID
+		}
+	}
+	return name
 }
 
 // person finds who a name is, and says if nobody, no human, or nobody who was
