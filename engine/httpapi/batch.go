@@ -56,7 +56,7 @@ func (s *server) evaluateBatch(w http.ResponseWriter, r *http.Request) {
 	}
 	_ = control.EnableFullDuplex() // HTTP/2 has it always
 	ctx, cancel := context.WithCancel(r.Context())
-	in := &intake{control: control, patience: s.Limits.BodyTimeout, most: s.Limits.BodyBytes, reader: bufio.NewReaderSize(body, 64<<10), lines: make(chan line, batchStep)}
+	in := newIntake(body, control, s.Limits)
 	var reading sync.WaitGroup
 	reading.Go(func() { in.read(ctx) })
 	answered := false
@@ -82,6 +82,7 @@ func (s *server) evaluateBatch(w http.ResponseWriter, r *http.Request) {
 		if s.writeLines(ctx, w, control, group, err) != nil {
 			return // the client is gone
 		}
+		in.release(group)
 	}
 	if !answered {
 		fail(w, problemOf(http.StatusUnprocessableEntity, "there is no dossier: one a line is expected"))
@@ -109,13 +110,44 @@ func recordOf(r *http.Request) (record, ok bool) {
 type intake struct {
 	control  *http.ResponseController
 	patience time.Duration // for the next line
-	most     int64         // bytes of a line
+	most     int64         // bytes of a line, and of all that wait to be answered
 	reader   *bufio.Reader
 	lines    chan line
 
 	lock  sync.Mutex
-	ended bool // nothing more is read
-	whole bool // to the end of the stream
+	room  *sync.Cond
+	held  int64 // bytes of lines that were read and not answered
+	ended bool  // nothing more is read
+	whole bool  // to the end of the stream
+}
+
+func newIntake(body io.Reader, control *http.ResponseController, limits Limits) *intake {
+	in := &intake{control: control, patience: limits.BodyTimeout, most: limits.BodyBytes, reader: bufio.NewReaderSize(body, 64<<10), lines: make(chan line, batchStep)}
+	in.room = sync.NewCond(&in.lock)
+	return in
+}
+
+// hold waits until there is room for a line: a packed stream is small where it comes
+// from and large here. It is false once the batch was stopped.
+func (in *intake) hold(ctx context.Context, one line) bool {
+	size := int64(len(one.text))
+	in.lock.Lock()
+	defer in.lock.Unlock()
+	for in.held > 0 && in.held+size > in.most && ctx.Err() == nil {
+		in.room.Wait()
+	}
+	in.held += size
+	return ctx.Err() == nil
+}
+
+// release makes room: these lines are answered.
+func (in *intake) release(group []*line) {
+	in.lock.Lock()
+	defer in.lock.Unlock()
+	for _, one := range group {
+		in.held -= int64(len(one.text))
+	}
+	in.room.Broadcast()
 }
 
 // read hands over one line after another, each of which must come in time. A line
@@ -129,6 +161,9 @@ func (in *intake) read(ctx context.Context) {
 			one := line{number: number, text: text}
 			if broken {
 				one.err = lineFault(err)
+			}
+			if !in.hold(ctx, one) {
+				return
 			}
 			select {
 			case in.lines <- one:
@@ -169,6 +204,7 @@ func (in *intake) stop(cancel func()) (cut bool) {
 	in.lock.Lock()
 	defer in.lock.Unlock()
 	cancel()
+	in.room.Broadcast()
 	if !in.ended {
 		_ = in.control.SetReadDeadline(time.Now()) // where there is a connection
 	}
