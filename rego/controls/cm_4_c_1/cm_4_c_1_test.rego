@@ -165,6 +165,7 @@ test_settings[note] if {
 	some note, case in {
 		"a check demanded by the company": [dossier.normal, {"required": ["ci/e2e"]}, "fail"],
 		"a check it has": [_also({"name": "ci/lint", "conclusion": "failure"}), {"required": ["ci/test"]}, "pass"],
+		"our own verdict, which it does not ignore": [_also({"name": "Changevouch", "conclusion": "failure"}), {"ignored": []}, "pass"],
 		"a check it ignores": [_also({"name": "ci/lint", "conclusion": "failure"}), {"ignored": ["ci/lint*"]}, "pass"],
 		"a check it ignores, required": [_also({"name": "ci/lint", "conclusion": "failure", "required": true}), {"ignored": ["ci/lint*"]}, "pass"],
 		"a check it ignores, required by the branch": [_required(dossier.normal, ["ci/test", "ci/lint"]), {"ignored": ["ci/lint*"]}, "pass"],
