@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -240,9 +241,13 @@ func (s *target) attack(b *testing.B, ask vegeta.Targeter) float64 {
 	const clients = 8
 	attacker := vegeta.NewAttacker(vegeta.Workers(clients), vegeta.MaxWorkers(clients), vegeta.Timeout(30*time.Second))
 	lasts := time.Duration(number("LOAD_SECONDS", 5)) * time.Second
-	before := s.memory()
 	var m vegeta.Metrics
+	var memory []float64 // at the begin and after each tenth
+	began := time.Now()
 	for r := range attacker.Attack(ask, vegeta.Rate{}, lasts, "") {
+		if time.Since(began) >= lasts*time.Duration(len(memory))/10 {
+			memory = append(memory, s.memory())
+		}
 		m.Add(r)
 	}
 	m.Close()
@@ -252,8 +257,8 @@ func (s *target) attack(b *testing.B, ask vegeta.Targeter) float64 {
 	b.ReportMetric(m.Throughput, "requests/s")
 	b.ReportMetric(float64(m.Latencies.P50.Microseconds())/1000, "p50-ms")
 	b.ReportMetric(float64(m.Latencies.P99.Microseconds())/1000, "p99-ms")
-	b.ReportMetric(before, "MB-before")
-	b.ReportMetric(s.memory(), "MB-after")
+	b.ReportMetric(slices.Max(memory[:len(memory)/2+1]), "MB-first-half")
+	b.ReportMetric(slices.Max(memory[len(memory)/2:]), "MB-second-half")
 	return m.Throughput
 }
 
