@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -33,23 +32,34 @@ var (
 	commitID      = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
 )
 
-// Check says what is wrong with a question.
+// QuestionError says what is wrong with a question, and where: Pointer is a JSON pointer.
+type QuestionError struct {
+	Pointer string
+	Reason  string
+}
+
+func (e *QuestionError) Error() string { return e.Reason }
+
+// Check says what is wrong with a question; the error is a *QuestionError.
 func (q GateQuestion) Check() error {
+	wrong := func(pointer, format string, args ...any) error {
+		return &QuestionError{Pointer: pointer, Reason: fmt.Sprintf(format, args...)}
+	}
 	switch d := q.Deployment; {
 	case (q.PullRequest == "") == (d == nil):
-		return errors.New("a gate is asked about one pull request or one deployment")
+		return wrong("", "a gate is asked about one pull request or one deployment")
 	case d == nil && !pullRequestID.MatchString(q.PullRequest):
-		return fmt.Errorf("%.80q is no pull request, such as acme/shop#412", q.PullRequest)
+		return wrong("/pull_request", "%.80q is no pull request, such as acme/shop#412", q.PullRequest)
 	case q.Head != "" && (d != nil || !commitID.MatchString(q.Head)):
-		return fmt.Errorf("head %.80q: the full id of the commit at the head of a pull request is expected", q.Head)
+		return wrong("/head", "head %.80q: the full id of the commit at the head of a pull request is expected", q.Head)
 	case d == nil:
 		return nil
 	case d.System != "render":
-		return fmt.Errorf("system %.80q: deployments of render can be asked about", d.System)
+		return wrong("/deployment/system", "system %.80q: deployments of render can be asked about", d.System)
 	case d.Service == "":
-		return errors.New("the deployment names no service")
+		return wrong("/deployment/service", "the deployment names no service")
 	case !commitID.MatchString(d.Commit):
-		return fmt.Errorf("commit %.80q: the full id of a commit is expected", d.Commit)
+		return wrong("/deployment/commit", "commit %.80q: the full id of a commit is expected", d.Commit)
 	}
 	return nil
 }

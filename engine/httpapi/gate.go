@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
+	"reflect"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -32,14 +35,9 @@ func (s *server) askGate(ctx context.Context, _ *struct{}) (*exact, error) {
 	if _, faults := schemas.Parse(c.body); len(faults) > 0 {
 		return nil, s.problem(ctx, &engine.InputError{Faults: faults})
 	}
-	var q engine.GateQuestion
-	reader := json.NewDecoder(bytes.NewReader(c.body))
-	reader.DisallowUnknownFields()
-	if err := reader.Decode(&q); err != nil {
-		return nil, s.problem(ctx, fmt.Errorf("%w: %w", engine.ErrQuestion, err))
-	}
-	if err := q.Check(); err != nil {
-		return nil, s.problem(ctx, fmt.Errorf("%w: %w", engine.ErrQuestion, err))
+	q, fault := question(c.body)
+	if fault != nil {
+		return nil, faulty(fault.Message, []schemas.Fault{*fault})
 	}
 	answer, err := s.Gate(ctx, q)
 	if err != nil {
@@ -51,4 +49,33 @@ func (s *server) askGate(ctx context.Context, _ *struct{}) (*exact, error) {
 	}
 	c.target = answer.About + ": " + answer.Outcome
 	return &exact{ContentType: "application/json", CacheControl: "no-store", Body: append(text, '\n')}, s.audited(ctx, http.StatusOK)
+}
+
+// question reads what a gate is asked, or says what is wrong and where.
+func question(body []byte) (q engine.GateQuestion, fault *schemas.Fault) {
+	reader := json.NewDecoder(bytes.NewReader(body))
+	reader.DisallowUnknownFields()
+	err := reader.Decode(&q)
+	if kind, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		place := ""
+		if kind.Field != "" {
+			place = "/" + strings.ReplaceAll(kind.Field, ".", "/")
+		}
+		return q, &schemas.Fault{Pointer: place, Message: fmt.Sprintf("a %s, expected %s", kind.Value, words(kind.Type))}
+	}
+	if err != nil {
+		return q, &schemas.Fault{Message: strings.TrimPrefix(err.Error(), "json: ")}
+	}
+	if wrong, ok := errors.AsType[*engine.QuestionError](q.Check()); ok {
+		return q, &schemas.Fault{Pointer: wrong.Pointer, Message: wrong.Reason}
+	}
+	return q, nil
+}
+
+// words names what a field holds.
+func words(t reflect.Type) string {
+	if t.Kind() == reflect.String {
+		return "text"
+	}
+	return "an object"
 }

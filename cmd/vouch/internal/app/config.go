@@ -79,6 +79,14 @@ type GitHubConfig struct {
 	Mode               string          `json:"mode"` // observe, warn, enforce
 }
 
+// shows is the name of the check in which decisions are shown; empty is nowhere.
+func (c GitHubConfig) shows() string {
+	if c.Report == "check_run" || c.Report == "status" {
+		return c.CheckName
+	}
+	return ""
+}
+
 // GitHubAppConfig is a GitHub App; ID is empty when there is none.
 type GitHubAppConfig struct {
 	ID             string `json:"id"`

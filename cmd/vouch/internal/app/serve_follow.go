@@ -78,6 +78,7 @@ func (s *Server) follow(ctx context.Context) error {
 		return err
 	}
 	judge := false
+	outcomes := map[string]float64{}
 	for ; index < head.Size; index++ {
 		entry, err := s.store.Entry(ctx, index)
 		if errors.Is(err, engine.ErrRemoved) {
@@ -90,9 +91,11 @@ func (s *Server) follow(ctx context.Context) error {
 		case ledger.KindEvents, ledger.KindWaiver, ledger.KindAttestation, ledger.KindRelease:
 			judge = true
 		case ledger.KindDecision:
-			if err := s.tellOf(ctx, entry); err != nil {
+			outcome, err := s.tellOf(ctx, entry)
+			if err != nil {
 				return err
 			}
+			outcomes[outcome]++
 		}
 	}
 	if judge {
@@ -100,23 +103,29 @@ func (s *Server) follow(ctx context.Context) error {
 			return err
 		}
 	}
-	return s.follows(ctx, index)
+	if err := s.follows(ctx, index); err != nil {
+		return err
+	}
+	for outcome, n := range outcomes {
+		s.metrics.decisions.WithLabelValues(outcome).Add(n)
+	}
+	return nil
 }
 
 // tellOf asks for what follows from one decision: the check of its pull request, and
 // notices if it is a new violation.
-func (s *Server) tellOf(ctx context.Context, entry ledger.Entry) error {
+func (s *Server) tellOf(ctx context.Context, entry ledger.Entry) (outcome string, err error) {
 	var decision engine.Decision
 	if err := json.Unmarshal(entry.Body, &decision); err != nil {
-		return fmt.Errorf("recorded decision %s: %w", entry.Ref, err)
+		return "", fmt.Errorf("recorded decision %s: %w", entry.Ref, err)
 	}
 	if s.report != nil && isPullRequest(decision.Subject) {
 		if err := s.queue.Add(ctx, taskReport, decision.Subject.ID); err != nil {
-			return err
+			return "", err
 		}
 	}
 	if decision.Outcome != engine.OutcomeNonCompliant {
-		return nil
+		return decision.Outcome, nil
 	}
 	var before engine.Decision
 	if entry.Supersedes != "" {
@@ -124,22 +133,22 @@ func (s *Server) tellOf(ctx context.Context, entry ledger.Entry) error {
 		switch {
 		case errors.Is(err, engine.ErrRemoved) || errors.Is(err, engine.ErrNotFound):
 		case err != nil:
-			return err
+			return "", err
 		default:
 			if before, err = record.Decode(); err != nil {
-				return err
+				return "", err
 			}
 		}
 	}
 	if len(newFailures(before, decision)) == 0 {
-		return nil
+		return decision.Outcome, nil
 	}
 	for _, channel := range s.notices.on(noticeViolation) {
 		if err := s.queue.Add(ctx, taskNotify, noticeName(noticeViolation, channel, decision.ID)); err != nil {
-			return err
+			return "", err
 		}
 	}
-	return nil
+	return decision.Outcome, nil
 }
 
 // newFailures are the findings that fail now and did not before.

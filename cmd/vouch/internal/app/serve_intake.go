@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -52,7 +53,7 @@ func (s *Server) intake(ctx context.Context) error {
 
 // take records the events of one delivery. The fault says what could not be read.
 func (s *Server) take(ctx context.Context, d engine.Delivery) (fault string, err error) {
-	into := &counted{store: s.store}
+	into := &counted{store: s.store, shows: s.config.GitHub.shows()}
 	now := s.clock()
 	summary, err := collectors.Run(ctx, delivered{d}, collectors.Window{Since: now.Add(-time.Second), Until: now}, forgetful{into}, nil)
 	if err != nil {
@@ -145,9 +146,12 @@ func kept(source, id, event string, payload []byte, at time.Time) engine.Deliver
 type wakes struct {
 	polls  map[[2]string]bool // system and repository of which more must be read
 	checks map[string]bool    // pull requests whose check is asked for again
+	shown  map[string]bool    // decisions whose check is
 }
 
-func newWakes() wakes { return wakes{polls: map[[2]string]bool{}, checks: map[string]bool{}} }
+func newWakes() wakes {
+	return wakes{polls: map[[2]string]bool{}, checks: map[string]bool{}, shown: map[string]bool{}}
+}
 
 // note finds out what a delivery makes necessary. A delivery tells that something
 // happened, but not that nothing else did: reviews, files and checks are read, where
@@ -179,9 +183,14 @@ func (w wakes) note(d engine.Delivery) {
 	for _, pr := range slices.Concat(body.CheckRun.PullRequests, body.CheckSuite.PullRequests) {
 		w.checks[fmt.Sprintf("%s#%d", repository, pr.Number)] = true
 	}
+	// GitHub does not name the pull request of a check run where it comes from a fork.
+	if len(body.CheckRun.PullRequests) == 0 && body.CheckRun.ExternalID != "" {
+		w.shown[body.CheckRun.ExternalID] = true
+	}
 }
 
 type asked struct {
+	ExternalID   string `json:"external_id"` // what the check run showed, see GateReporter
 	PullRequests []struct {
 		Number int `json:"number"`
 	} `json:"pull_requests"`
@@ -194,6 +203,14 @@ func (s *Server) wake(ctx context.Context, w wakes) error {
 			if err := s.queue.Add(ctx, taskPoll, name); err != nil {
 				return err
 			}
+		}
+	}
+	for id := range w.shown {
+		record, err := s.store.Decision(ctx, id)
+		if err == nil && isPullRequest(record.Subject) {
+			w.checks[record.Subject.ID] = true
+		} else if err != nil && !errors.Is(err, engine.ErrNotFound) {
+			return err
 		}
 	}
 	for subject := range w.checks {

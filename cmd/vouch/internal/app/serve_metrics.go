@@ -23,7 +23,7 @@ func newServerMetrics() *serverMetrics {
 	m := &serverMetrics{
 		registry: prometheus.NewRegistry(),
 		decisions: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "changevouch_decisions_total", Help: "Decisions recorded by background work, by outcome.",
+			Name: "changevouch_decisions_total", Help: "Decisions that were recorded since the server began, by outcome.",
 		}, []string{"outcome"}),
 		undecided: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "changevouch_undecided_total", Help: "Subjects on which no decision could be made.",

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -58,6 +59,68 @@ func TestServerReleases(t *testing.T) {
 	if got := due("c"); got != "2026-11-09T11:00:00Z" {
 		t.Errorf("by release two it is due %s", got)
 	}
+}
+
+// TestServerReleasesOfAFile edits the file of releases while the server runs.
+func TestServerReleasesOfAFile(t *testing.T) {
+	c := newClock("2026-11-02T09:00:00Z")
+	bundle, err := filepath.Abs("../../testdata/deadline")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	release := func(version, from string, days int) string {
+		return fmt.Sprintf("- {version: %s, effective_from: %s, bundle: %q, settings: {vuln_sla_days: {high: %d}}}\n", version, from, bundle, days)
+	}
+	one, two := release("one", "2026-01-01T00:00:00Z", 30), release("two", "2026-11-02T10:00:00Z", 7)
+	s := prepared(t, c, func(config *app.Config) {
+		config.Policy.Bundles = nil
+		config.Policy.Releases = write(t, dir, "releases.yaml", one)
+	})
+	s.options.Pace.Watch = 50 * time.Millisecond
+	s.start()
+	judges := func(when, due string, days int) {
+		t.Helper()
+		d := s.evaluate(fmt.Sprintf(`{"schema":"dossier/v1","evaluated_at":%q,"subject":{"type":"finding","id":%q},"sources":{},"people":[],
+			"finding":{"id":"CVE-1","package":"left-pad","severity":"high","first_detected_at":%[1]q}}`, c.now().Format(time.RFC3339), when))
+		if d.NextEvaluationAt != due {
+			t.Errorf("%s it is due %s, want %s", when, d.NextEvaluationAt, due)
+		}
+		// Whoever asks the policy about itself hears of the release in force.
+		if _, text := s.call(http.MethodGet, "/v1/data/settings/vuln_sla_days/high", nil, ""); text != fmt.Sprintf("{\"result\":%d}\n", days) {
+			t.Errorf("%s the policy says %s, want %d", when, text, days)
+		}
+	}
+	loaded := func(what string) func() bool {
+		before := strings.Count(s.log.text(), what)
+		return func() bool { return strings.Count(s.log.text(), what) > before }
+	}
+	judges("at first", "2026-12-02T09:00:00Z", 30)
+
+	again := loaded(`"msg":"policy loaded"`)
+	write(t, dir, "releases.yaml", two+one)
+	s.server.Reload()
+	eventually(t, "the file is read", again)
+	judges("before release two is in force", "2026-12-02T09:00:00Z", 30)
+
+	again = loaded(`"version":"two"`)
+	c.pass(2 * time.Hour)
+	eventually(t, "release two in force", again)
+	judges("then", "2026-11-09T11:00:00Z", 7)
+
+	for name, text := range map[string]string{"no list": "one: two", "no bundle": one + strings.ReplaceAll(release("three", "2027-01-01T00:00:00Z", 1), bundle, bundle+"-gone"), "none in force": release("four", "2027-01-01T00:00:00Z", 1)} {
+		again = loaded("the one before goes on")
+		write(t, dir, "releases.yaml", text)
+		s.server.Reload()
+		eventually(t, name, again)
+	}
+	judges("with a broken file", "2026-11-09T11:00:00Z", 7)
+
+	again = loaded(`"version":"five"`)
+	write(t, dir, "releases.yaml", one+two+release("five", "2026-11-02T11:00:00Z", 3))
+	s.server.Reload()
+	eventually(t, "the next release", again)
+	judges("by the next release", "2026-11-05T11:00:00Z", 3)
 }
 
 // TestServerReadsMore has a delivery bring the server to read the repository that it is

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -27,8 +28,9 @@ type rules struct {
 	version string
 	log     *slog.Logger
 
-	lock sync.Mutex // one refresh at a time
-	now  atomic.Pointer[ruling]
+	lock   sync.Mutex       // one refresh at a time
+	listed []engine.Release // of the file, the earliest first
+	now    atomic.Pointer[ruling]
 }
 
 // ruling is what judges at one moment; its parts belong together.
@@ -49,6 +51,13 @@ func (r *rules) refresh(ctx context.Context, files bool) error {
 	r.lock.Lock()
 	defer r.lock.Unlock()
 	at := r.clock()
+	if files && r.fromFile() {
+		list, err := listedReleases(r.config.Policy.Releases)
+		if err != nil {
+			return err
+		}
+		r.listed = list
+	}
 	known, err := r.known(ctx, at)
 	if err != nil {
 		return err
@@ -84,7 +93,13 @@ func (r *rules) refresh(ctx context.Context, files bool) error {
 // known names the releases in force, by which a change is seen.
 func (r *rules) known(ctx context.Context, at time.Time) (string, error) {
 	if r.fromFile() {
-		return r.config.Policy.Releases, nil
+		var names []string
+		for _, one := range r.listed {
+			if !one.EffectiveFrom.After(at) {
+				names = append(names, one.Version)
+			}
+		}
+		return fmt.Sprintf("%d %q", len(r.listed), names), nil
 	}
 	releases, err := r.store.Releases(ctx)
 	if err != nil {
@@ -111,23 +126,34 @@ func (r *rules) open(ctx context.Context, at time.Time) (StandingPolicy, error) 
 		return OpenStandingPolicy(ctx, r.store, r.config.Judge(), at, r.version)
 	}
 	path := r.config.Policy.Releases
-	text, err := readFile(path)
-	if err != nil {
-		return StandingPolicy{}, fmt.Errorf("releases: %w", err)
-	}
-	list, err := policy.ParseReleases(text)
+	judge, err := packedReleases(ctx, r.listed, r.config.Judge(), filepath.Dir(path), r.version)
 	if err != nil {
 		return StandingPolicy{}, fmt.Errorf("releases %s: %w", path, err)
 	}
-	judge, err := packedReleases(ctx, list, r.config.Judge(), filepath.Dir(path), r.version)
-	if err != nil {
-		return StandingPolicy{}, fmt.Errorf("releases %s: %w", path, err)
+	// A release that is still to come must load, and judges nothing yet.
+	judge = slices.DeleteFunc(judge, func(p engine.JudgePolicy) bool { return p.EffectiveFrom.After(at) })
+	if len(judge) == 0 {
+		return StandingPolicy{}, fmt.Errorf("releases %s: none was in force at %s", path, at.UTC().Format(time.RFC3339))
 	}
 	p, err := rebuiltJudge(ctx, judge, r.config.Limits.EvaluateTimeout.Duration, r.version)
 	if err != nil {
 		return StandingPolicy{}, fmt.Errorf("releases %s: %w", path, err)
 	}
 	return StandingPolicy{Policy: p, Judge: judge, settings: judge[len(judge)-1].Settings}, nil
+}
+
+// listedReleases reads the releases of a file, the earliest first.
+func listedReleases(path string) ([]engine.Release, error) {
+	text, err := readFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("releases: %w", err)
+	}
+	list, err := policy.ParseReleases(text)
+	if err != nil {
+		return nil, fmt.Errorf("releases %s: %w", path, err)
+	}
+	slices.SortStableFunc(list, func(a, b engine.Release) int { return a.EffectiveFrom.Compare(b.EffectiveFrom) })
+	return list, nil
 }
 
 // packedReleases packs what a journal keeps of the releases of a file.

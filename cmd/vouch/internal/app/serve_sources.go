@@ -128,7 +128,7 @@ func (s *sources) read(ctx context.Context, name string, since time.Duration, sp
 	one.Lock()
 	defer one.Unlock()
 	now := s.clock().UTC()
-	into := &counted{store: s.store}
+	into := &counted{store: s.store, shows: s.config.GitHub.shows()}
 	summary, err := collectors.Run(ctx, one.Collector, collectors.Window{Since: now.Add(-since), Until: now}, spool(into), nil)
 	for _, fault := range summary.Faults {
 		s.log.WarnContext(ctx, "record of a source not readable", "source", name, "error", fault.Error())
@@ -157,9 +157,12 @@ func (s *sources) lag() map[string]time.Duration {
 	return out
 }
 
-// counted is the journal as a spool, and counts what was new.
+// counted is the journal as a spool, and counts what was new. What the server itself
+// showed on a commit is left out: it is no evidence, and each verdict would be a reason
+// for another.
 type counted struct {
 	store *store.Store
+	shows string // the name of the check that the server writes, if it writes one
 	added int
 }
 
@@ -174,9 +177,20 @@ func (c *counted) Commit(ctx context.Context, name string, b collectors.Batch) e
 	if b.Cursor != nil {
 		cursor = &store.Cursor{Name: name, Value: b.Cursor}
 	}
-	added, err := c.store.AddEvents(ctx, b.Events, cursor)
+	added, err := c.store.AddEvents(ctx, c.foreign(b.Events), cursor)
 	c.added += added
 	return err
+}
+
+// foreign are the events that do not tell of the server's own check.
+func (c *counted) foreign(events []engine.Event) []engine.Event {
+	if c.shows == "" {
+		return events
+	}
+	return slices.DeleteFunc(slices.Clone(events), func(e engine.Event) bool {
+		var check engine.CheckFact
+		return e.Type == "check.completed" && e.Decode(&check) == nil && check.Name == c.shows
+	})
 }
 
 // forgetful keeps events and no cursor: whoever reads through it begins at the start.
@@ -201,7 +215,7 @@ type belated struct {
 
 // Commit implements collectors.Spool.
 func (l *belated) Commit(ctx context.Context, name string, b collectors.Batch) error {
-	missed, err := l.store.AddEvents(ctx, slices.DeleteFunc(slices.Clone(b.Events), func(e engine.Event) bool {
+	missed, err := l.store.AddEvents(ctx, slices.DeleteFunc(slices.Clone(l.foreign(b.Events)), func(e engine.Event) bool {
 		return e.Type == "coverage.recorded" || !e.OccurredAt.Before(l.before)
 	}), nil)
 	if err != nil {

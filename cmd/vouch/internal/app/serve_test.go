@@ -169,22 +169,27 @@ func (s *served) start() {
 	if s.server, err = app.OpenServer(ctx, s.options); err != nil {
 		s.t.Fatal(err)
 	}
-	journal := writing(s.t, s.options.Config, s.options.Clock)
-	if _, err := journal.TokenByHash(ctx, httpapi.TokenHash(testToken)); errors.Is(err, engine.ErrNotFound) {
-		err = journal.AddToken(ctx, engine.Token{ID: "t1", Name: "test", Role: engine.RoleAdmin, Hash: httpapi.TokenHash(testToken), CreatedAt: s.options.Clock()})
-		if err != nil {
-			s.t.Fatal(err)
-		}
-	}
-	if err := journal.Close(); err != nil {
-		s.t.Fatal(err)
-	}
+	s.grant()
 	handler, err := s.server.Handler(ctx)
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	s.http = httptest.NewServer(handler)
 	if err := s.server.Start(ctx); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// grant makes the token of the test one of the journal's.
+func (s *served) grant() {
+	s.t.Helper()
+	ctx := s.t.Context()
+	journal := writing(s.t, s.options.Config, s.options.Clock)
+	_, err := journal.TokenByHash(ctx, httpapi.TokenHash(testToken))
+	if errors.Is(err, engine.ErrNotFound) {
+		err = journal.AddToken(ctx, engine.Token{ID: "t1", Name: "test", Role: engine.RoleAdmin, Hash: httpapi.TokenHash(testToken), CreatedAt: s.options.Clock()})
+	}
+	if err := errors.Join(err, journal.Close()); err != nil {
 		s.t.Fatal(err)
 	}
 }

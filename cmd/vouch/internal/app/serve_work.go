@@ -179,7 +179,6 @@ func (s *Server) decide(ctx context.Context, now *ruling, at time.Time) (Decided
 
 // decided notes one decision that was recorded.
 func (s *Server) decided(d engine.Decision) {
-	s.metrics.decisions.WithLabelValues(d.Outcome).Inc()
 	s.log.Info("decision", "decision", d.ID, "type", d.Subject.Type, "subject", d.Subject.ID, "outcome", d.Outcome)
 }
 
