@@ -128,6 +128,10 @@ func (s Statements) CheckWaiver(ctx context.Context, w engine.Waiver) ([]schemas
 		}
 	}
 	out.past("/approved_at", w.ApprovedAt, now, "say when it was approved")
+	// What is to be revoked only later still counts until then.
+	if w.RevokedAt != nil && w.RevokedAt.After(now) {
+		out.add("/revoked_at", "%s is still to come: let expires_at end it", w.RevokedAt.Format(time.RFC3339))
+	}
 	out.expiry(w, settings, s.Now)
 	if w.RevokedAt != nil && w.ApprovedAt != nil && w.RevokedAt.Before(*w.ApprovedAt) {
 		out.add("/revoked_at", "it was revoked before it was approved")
