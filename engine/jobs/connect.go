@@ -17,7 +17,8 @@ import (
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	"github.com/riverqueue/river/riverdriver/riversqlite"
 	"github.com/riverqueue/river/rivermigrate"
-	_ "modernc.org/sqlite" // the driver "sqlite"
+	"modernc.org/sqlite" // also the driver "sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // connect opens connections of our own, and brings River's tables up to date.
@@ -27,6 +28,7 @@ func (q *Queue) connect(ctx context.Context, address string, config *river.Confi
 		if err != nil {
 			return err
 		}
+		q.only = func(ctx context.Context) (func(), error) { return lockFile(ctx, path) }
 		// Nobody else is told of new jobs; a query in this process costs little.
 		config.FetchPollInterval = 250 * time.Millisecond
 		return attach(ctx, q, riversqlite.New(db), config, func() { _ = db.Close() })
@@ -71,6 +73,25 @@ func lockTask(ctx context.Context, pool *pgxpool.Pool, task string) (func(), err
 		}
 		connection.Release()
 	}, nil
+}
+
+// lockFile has one process at a time do the work of an SQLite journal: tasks that run
+// alone are held only within a process. The lock is that of a file beside the journal,
+// and ends with the process.
+func lockFile(ctx context.Context, path string) (func(), error) {
+	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path + "-serve"}).EscapedPath()+"?_txlock=exclusive&_pragma=busy_timeout(2000)")
+	if err != nil {
+		return nil, err
+	}
+	held, err := db.BeginTx(context.WithoutCancel(ctx), nil)
+	if err != nil {
+		_ = db.Close()
+		if e, ok := errors.AsType[*sqlite.Error](err); ok && e.Code()&0xff == sqlite3.SQLITE_BUSY {
+			return nil, fmt.Errorf("another server works on %s: an SQLite journal has one, PostgreSQL as many as you like", path)
+		}
+		return nil, fmt.Errorf("lock %s-serve: %w", path, err)
+	}
+	return func() { _ = held.Rollback(); _ = db.Close() }, nil
 }
 
 // openSQLite takes one connection: writers of this process wait for each other, and

@@ -26,8 +26,7 @@ type Task struct {
 	Do   func(ctx context.Context, job Job) error
 	// Queue is shared by tasks that take turns: see Config.Queues.
 	Queue string
-	// Alone: of this task one job runs at a time, in all processes on one PostgreSQL
-	// together, or in this one on SQLite.
+	// Alone: of this task one job runs at a time, in all processes on one database.
 	Alone bool
 	// Settle is how long a job waits before it begins, for more of the same to come.
 	Settle time.Duration
@@ -74,6 +73,7 @@ type Queue struct {
 	running sync.Map                 // ids of jobs that run here
 	alone   sync.Map                 // names of tasks that run alone, here
 	lock    func(ctx context.Context, task string) (release func(), err error)
+	only    func(ctx context.Context) (release func(), err error) // keeps other processes from working; nil: they may
 	stop    context.CancelFunc
 	group   sync.WaitGroup
 }
@@ -114,10 +114,19 @@ func Open(ctx context.Context, c Config) (*Queue, error) {
 // Start begins to work. Cancelling ctx does not stop it: see Stop.
 func (q *Queue) Start(ctx context.Context) error {
 	ctx = context.WithoutCancel(ctx)
+	release := func() {}
+	if q.only != nil {
+		var err error
+		if release, err = q.only(ctx); err != nil {
+			return fmt.Errorf("background work: %w", err)
+		}
+	}
 	if err := q.client.Start(ctx); err != nil {
+		release()
 		return fmt.Errorf("background work: %w", err)
 	}
-	ctx, q.stop = context.WithCancel(ctx)
+	ctx, stop := context.WithCancel(ctx)
+	q.stop = func() { stop(); release() }
 	q.every(ctx, beat, nil, q.live)
 	for _, t := range q.tasks {
 		if t.Due != nil {
@@ -137,6 +146,7 @@ func (q *Queue) Stop(ctx context.Context) error {
 		err = q.client.StopAndCancel(last)
 	}
 	q.stop()
+	q.stop = func() {}
 	q.group.Wait()
 	if err != nil {
 		return fmt.Errorf("background work: %w", err)

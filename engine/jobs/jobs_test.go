@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -247,7 +248,8 @@ func TestWorkOfADeadProcessIsTakenOver(t *testing.T) {
 	})
 }
 
-// TestReplicasShareTheWork has two processes' worth of workers on one database.
+// TestReplicasShareTheWork has two processes' worth of workers on one PostgreSQL; a file
+// takes but one.
 func TestReplicasShareTheWork(t *testing.T) {
 	onBoth(t, func(t *testing.T, address string) {
 		var lock sync.Mutex
@@ -268,7 +270,11 @@ func TestReplicasShareTheWork(t *testing.T) {
 			add(t, two, "report", fmt.Sprint(i))
 		}
 		start(t, one)
-		start(t, two)
+		if one.only == nil {
+			start(t, two)
+		} else if err := two.Start(t.Context()); err == nil || !strings.Contains(err.Error(), "another server works on ") {
+			t.Errorf("two servers on one file: %v", err)
+		}
 		until(t, "all done", func() bool { return len(jobsIn(t, one, StateDone)) == 60 })
 		lock.Lock()
 		defer lock.Unlock()
@@ -312,6 +318,23 @@ func TestAloneRunsOneAtATime(t *testing.T) {
 			t.Errorf("%d ran at once", most.Load())
 		}
 	})
+}
+
+// TestNextServer begins on a file when the one before it has ended.
+func TestNextServer(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "journal.db")
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		q := open(t, "sqlite:"+path, Task{Name: "judge", Do: func(context.Context, Job) error { return nil }})
+		if err := q.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := q.Stop(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // TestNudge wakes a task that would not be asked for an hour.
