@@ -97,3 +97,58 @@ func TestGateAsksAServer(t *testing.T) {
 		t.Errorf("a viewer: %+v, %v", answer.Outcome, err)
 	}
 }
+
+// Where nothing can be judged, that is the answer: no failure of the server, which some
+// gates let through.
+func TestGateAsksAboutNothing(t *testing.T) {
+	folder, at, ctx := t.TempDir(), acmeGate(t).At, t.Context()
+	for name, text := range map[string]string{
+		"changevouch.yaml": "store: sqlite:journal.db\ndirectory: directory.yaml\n",
+		"directory.yaml":   "people: [{id: alice, kind: employee, accounts: {github: [alice]}}]\n",
+	} {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	config, err := app.LoadConfig(app.ConfigSource{File: filepath.Join(folder, "changevouch.yaml"), LookupEnv: lookup(nil)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := app.OpenServer(ctx, app.ServerOptions{Config: *config, Version: "test", LookupEnv: lookup(nil), Clock: func() time.Time { return at }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	journal, err := config.Journal().Write(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer journal.Close()
+	token := httpapi.NewToken()
+	if err := journal.AddToken(ctx, engine.Token{ID: "one", Name: "ci", Role: engine.RoleViewer, Hash: httpapi.TokenHash(token), CreatedAt: at}); err != nil {
+		t.Fatal(err)
+	}
+	closed := engine.Event{
+		Schema: engine.EventSchema, ID: "github:pull_request:1:updated", Source: "git", Provider: "github", Type: "change.updated", OccurredAt: at, ObservedAt: at,
+		Subject:  engine.Subject{Type: "pull_request", ID: "acme/shop#1"},
+		Data:     engine.Facts(engine.PullRequestFact{Repository: "acme/shop", Number: 1, HeadSHA: liveWeb, BaseBranch: "main", State: "closed", ClosedAt: &at}),
+		Evidence: engine.Evidence{Digest: engine.Digest(nil), MediaType: "application/json", Trust: engine.TrustFile},
+	}
+	if _, err := journal.AddEvents(ctx, []engine.Event{closed}, nil); err != nil {
+		t.Fatal(err)
+	}
+	handler, err := server.Handler(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	site := httptest.NewServer(handler)
+	defer site.Close()
+	client, err := app.NewGateClient(site.URL, token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := client.Ask(ctx, engine.GateQuestion{PullRequest: "acme/shop#1"})
+	if err != nil || answer.Outcome != engine.OutcomeUnknown || len(answer.Problems) != 1 {
+		t.Errorf("%s, %v, %v", answer.Outcome, answer.Problems, err)
+	}
+}
