@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/changevouch/changevouch/collectors/git"
 	"github.com/changevouch/changevouch/engine"
@@ -40,16 +41,21 @@ func NewGateReporter(c Config, lookupEnv func(string) (string, bool), gate func(
 	return &GateReporter{config: c.GitHub, publicURL: c.PublicURL, lookupEnv: lookupEnv, gate: gate, reporters: map[string]*git.Reporter{}}
 }
 
+// shownFor is how long after a pull request was closed its check is kept up to date.
+// Later nobody looks at it: the journal answers.
+const shownFor = 90 * 24 * time.Hour
+
 // Report shows the recorded decision on a pull request. One whose head is not on record
-// is left alone: there is no commit to show anything on.
+// is left alone: there is no commit to show anything on. So is one that was closed
+// long before the decision: the first reading of a repository finds years of them.
 func (r *GateReporter) Report(ctx context.Context, decision engine.Decision, dossier []byte) error {
 	var d struct {
 		Change struct {
 			Repository  string `json:"repository"`
 			PullRequest *struct {
-				HeadSHA  string `json:"head_sha"`
-				MergedAt string `json:"merged_at"`
-				ClosedAt string `json:"closed_at"`
+				HeadSHA  string     `json:"head_sha"`
+				MergedAt *time.Time `json:"merged_at"`
+				ClosedAt *time.Time `json:"closed_at"`
 			} `json:"pull_request"`
 		} `json:"change"`
 	}
@@ -64,7 +70,18 @@ func (r *GateReporter) Report(ctx context.Context, decision engine.Decision, dos
 		Mode: r.config.Mode, About: "pull request " + decision.Subject.ID, Outcome: decision.Outcome, Link: r.link(decision.Subject),
 		Decisions: []report.Judgement{{Decision: decision, Dossier: dossier}},
 	}
-	if pr.MergedAt == "" && pr.ClosedAt == "" {
+	closed := pr.MergedAt
+	if closed == nil {
+		closed = pr.ClosedAt
+	}
+	at, err := time.Parse(time.RFC3339Nano, decision.EvaluatedAt)
+	if err != nil {
+		return fmt.Errorf("decision %s: evaluated_at: %w", decision.ID, err)
+	}
+	if closed != nil && closed.Add(shownFor).Before(at) {
+		return nil
+	}
+	if closed == nil {
 		if err := r.ahead(ctx, decision.Subject.ID, &shown); err != nil {
 			return err
 		}
