@@ -23,6 +23,7 @@ func pullRequest(id string) engine.Subject {
 // TestServerFindsWhatWasMissed loses a webhook, and has GitHub list the pull request
 // only when polls have gone on beyond it: the reading of the last days finds it.
 func TestServerFindsWhatWasMissed(t *testing.T) {
+	t.Parallel()
 	c := newClock("2026-11-02T09:00:00Z")
 	h := newHub(t, c)
 	h.pull(1, c.now().Add(-4*time.Hour), "One")
@@ -126,6 +127,7 @@ func (s *served) evaluate(dossier string) (d engine.Decision) {
 // TestServerRemovesWhatIsOld has the server remove what the settings no longer promise to
 // keep, and then somebody cut off the end of the log.
 func TestServerRemovesWhatIsOld(t *testing.T) {
+	t.Parallel()
 	c := newClock("2026-01-02T09:00:00Z")
 	s := prepared(t, c, func(config *app.Config) {
 		config.Policy.Bundles = []string{"../../testdata/titled"} // it keeps records for 400 days

@@ -65,6 +65,7 @@ func (h *hub) posted(path string) (out []string) {
 // again, and a finding come due: whoever is to be told hears of each once, however
 // slow the others are, and nobody waits for them.
 func TestServerTellsOfEachChange(t *testing.T) {
+	t.Parallel()
 	c := newClock("2026-11-02T09:00:00Z")
 	h := newHub(t, c)
 	signed, slack := newReceiver(t, 0), newChannel(t)

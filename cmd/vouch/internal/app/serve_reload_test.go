@@ -63,6 +63,7 @@ func TestServerReleases(t *testing.T) {
 
 // TestServerReleasesOfAFile edits the file of releases while the server runs.
 func TestServerReleasesOfAFile(t *testing.T) {
+	t.Parallel()
 	c := newClock("2026-11-02T09:00:00Z")
 	bundle, err := filepath.Abs("../../testdata/deadline")
 	if err != nil {
