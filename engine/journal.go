@@ -28,6 +28,8 @@ var (
 	// ErrSuperseded: the journal has a decision on the subject that was made for a
 	// later moment, which an older view must not take the place of.
 	ErrSuperseded = errors.New("there is a decision of a later moment")
+	// ErrAway: the journal is locked, restarting or out of reach; later it may answer.
+	ErrAway = errors.New("the journal does not answer")
 	// ErrPast: a release would change what was already decided.
 	ErrPast = errors.New("a release cannot change the past")
 )

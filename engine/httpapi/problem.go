@@ -39,10 +39,14 @@ func (s *server) problem(ctx context.Context, err error) *huma.ErrorModel {
 	case errors.Is(err, engine.ErrUndecided):
 		return problemOf(http.StatusInternalServerError, err.Error())
 	}
+	status, detail := http.StatusInternalServerError, "the log has the reason, under this request id"
+	if errors.Is(err, engine.ErrAway) {
+		status, detail = http.StatusServiceUnavailable, "the journal cannot be reached: try again"
+	}
 	if ctx.Err() == nil {
 		s.Log.ErrorContext(ctx, "request failed", "request_id", requestID(ctx), "error", err.Error())
 	}
-	return problemOf(http.StatusInternalServerError, "the log has the reason, under this request id")
+	return problemOf(status, detail)
 }
 
 func problemOf(status int, detail string) *huma.ErrorModel {

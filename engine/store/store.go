@@ -21,6 +21,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/changevouch/changevouch/engine"
 	"github.com/changevouch/changevouch/engine/ledger"
 	"github.com/changevouch/changevouch/engine/store/rows"
 )
@@ -194,7 +195,7 @@ func (s *Store) patiently(ctx context.Context, try func(context.Context) error) 
 			return s.explained(err)
 		}
 		if waited := time.Since(began); waited+pause > s.patience {
-			return fmt.Errorf("gave up after %s: %w", waited.Round(time.Second), s.explained(err))
+			return away{fmt.Errorf("gave up after %s: %w", waited.Round(time.Second), s.explained(err))}
 		}
 		select {
 		case <-ctx.Done():
@@ -204,6 +205,12 @@ func (s *Store) patiently(ctx context.Context, try func(context.Context) error) 
 		pause = min(2*pause, time.Second)
 	}
 }
+
+// away makes an error one that says engine.ErrAway, in its own words.
+type away struct{ error }
+
+// Unwrap implements what errors.Is and errors.As ask for.
+func (a away) Unwrap() []error { return []error{a.error, engine.ErrAway} }
 
 // explained puts what an error of the database means before it.
 func (s *Store) explained(err error) error {

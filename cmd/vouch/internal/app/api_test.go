@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"database/sql"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -346,6 +347,33 @@ func TestAPIBatch(t *testing.T) {
 		t.Errorf("%s", r.body)
 	}
 	a.send(engine.RoleViewer, "GET", "/v1/subjects/acme%2Fnone%231", "").want(t, http.StatusNotFound)
+}
+
+// TestAPIAway: that the journal cannot be reached is told apart from a fault of ours.
+func TestAPIAway(t *testing.T) {
+	var hasty *store.Store
+	a := newAPIServer(t, func(c *httpapi.Config) {
+		c.AddWaiver = func(ctx context.Context, w engine.Waiver) error { return hasty.AddWaiver(ctx, w, "") }
+	})
+	var err error
+	if hasty, err = store.Open(t.Context(), "sqlite:"+a.store.Place(), store.Options{Key: a.key, Patience: 50 * time.Millisecond}); err != nil {
+		t.Fatal(err)
+	}
+	defer hasty.Close()
+	other, err := sql.Open("sqlite", a.store.Place())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	other.SetMaxOpenConns(1)
+	if _, err := other.ExecContext(t.Context(), "BEGIN IMMEDIATE"); err != nil {
+		t.Fatal(err)
+	}
+	var p apiProblem
+	a.send(engine.RoleOperator, "POST", "/v1/waivers", `{"id":"w1","controls":["T-1"],"subject":"acme/shop#1"}`).want(t, http.StatusServiceUnavailable).into(t, &p)
+	if strings.Contains(p.Detail, "locked") || strings.Contains(p.Detail, a.store.Place()) {
+		t.Errorf("%+v", p)
+	}
 }
 
 // TestAPIAhead: nothing of a moment still to come is recorded, since it would stay the
