@@ -77,7 +77,7 @@ func TestServerTellsOfEachChange(t *testing.T) {
 		case <-r.Context().Done():
 		}
 	}))
-	defer slow.Close()
+	t.Cleanup(slow.Close)
 	s := prepared(t, c, func(config *app.Config) {
 		h.token(config)
 		config.Policy.Bundles = []string{"../../testdata/titled"}

@@ -140,7 +140,7 @@ func TestServerReadsMore(t *testing.T) {
 			http.Error(w, `{"message":"Resource not accessible by personal access token"}`, http.StatusForbidden)
 		}
 	}))
-	defer github.Close()
+	t.Cleanup(github.Close) // after the server, which would wait for it
 	c := newClock("2026-11-02T09:00:00Z")
 	s := newServed(t, c, func(config *app.Config) {
 		config.GitHub.URL, config.GitHub.Repositories = github.URL, []string{"acme/shop"}
