@@ -3,6 +3,7 @@ package app
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -74,6 +75,10 @@ func (g Gate) Judge(ctx context.Context, q engine.GateQuestion) (judged []engine
 	} else {
 		dossiers, problems, err = g.merged(ctx, q)
 	}
+	if errors.Is(err, ErrNothing) {
+		// An answer: a failure would open the gates of those who let everything through then.
+		return nil, []string{q.About() + ": " + err.Error()}, nil
+	}
 	if err != nil {
 		return nil, nil, err
 	}
@@ -101,12 +106,14 @@ func (g Gate) Judge(ctx context.Context, q engine.GateQuestion) (judged []engine
 // merged is the dossier of a pull request as it would be if it were merged now.
 func (g Gate) merged(ctx context.Context, q engine.GateQuestion) ([]engine.Dossier, []string, error) {
 	id := q.PullRequest
-	merge, open, found := g.merge(id)
-	if !found {
-		return nil, []string{"pull request " + id + " is not on record yet: collect it, or let its webhook arrive"}, nil
-	}
+	merge, state := g.merge(id)
 	var planned []engine.Event
-	if open {
+	switch state {
+	case prUnknown:
+		return nil, []string{"pull request " + id + " is not on record yet: collect it, or let its webhook arrive"}, nil
+	case prClosed:
+		return nil, []string{"pull request " + id + " was closed without a merge: there is nothing to let through"}, nil
+	case prOpen:
 		// What was approved and tested on one commit says nothing about another.
 		var known engine.PullRequestFact
 		if err := merge.Decode(&known); err != nil {
@@ -123,7 +130,10 @@ func (g Gate) merged(ctx context.Context, q engine.GateQuestion) ([]engine.Dossi
 	}
 	all = slices.DeleteFunc(all, func(d engine.Dossier) bool { return d.Subject != engine.Subject{Type: "change", ID: id} })
 	for _, d := range all {
-		if open && d.Change != nil && len(d.Change.Deployments) == 0 {
+		if d.Change == nil || d.Change.PullRequest == nil || d.Change.PullRequest.MergedAt == nil {
+			return nil, []string{"pull request " + id + ": its merge cannot be imagined, so what a merge needs was not looked at"}, nil
+		}
+		if state == prOpen && len(d.Change.Deployments) == 0 {
 			// What follows a merge is owed afterwards: no deployment of it can be on record.
 			d.Sources["render"] = engine.SourceStatus{Status: "complete", From: &g.At, To: &g.At}
 		}
@@ -131,15 +141,22 @@ func (g Gate) merged(ctx context.Context, q engine.GateQuestion) ([]engine.Dossi
 	return all, nil, nil
 }
 
-// merge is the event that the merge of a pull request would be. open is false when it
-// was merged or closed already, and there is nothing left to imagine.
-func (g Gate) merge(id string) (planned engine.Event, open, found bool) {
+// States of a pull request, for a gate.
+const (
+	prUnknown = iota
+	prOpen
+	prClosed // without a merge
+	prMerged
+)
+
+// merge is the event that the merge of an open pull request would be, or the one that it
+// was.
+func (g Gate) merge(id string) (planned engine.Event, state int) {
 	repository, number, _ := strings.Cut(id, "#")
 	n, err := strconv.Atoi(number)
 	if err != nil {
-		return planned, false, false
+		return planned, prUnknown
 	}
-	open = true
 	var newest engine.PullRequestFact
 	var at, seen time.Time
 	var author *engine.Account
@@ -155,16 +172,18 @@ func (g Gate) merge(id string) (planned engine.Event, open, found bool) {
 			author = f.Author
 		}
 		// GitHub counts in seconds: of two states of one second the one seen last is newer.
-		if f.HeadSHA != "" && (!found || e.OccurredAt.After(at) || e.OccurredAt.Equal(at) && !e.ObservedAt.Before(seen)) {
-			newest, at, seen, found, planned = f, e.OccurredAt, e.ObservedAt, true, e
-			open = f.State != "closed"
+		if f.HeadSHA != "" && (state == prUnknown || e.OccurredAt.After(at) || e.OccurredAt.Equal(at) && !e.ObservedAt.Before(seen)) {
+			newest, at, seen, planned = f, e.OccurredAt, e.ObservedAt, e
+			if state = prOpen; f.State == "closed" {
+				state = prClosed
+			}
 		}
 		if e.Type == "change.merged" || f.MergedAt != nil {
-			return e, false, true
+			return e, prMerged
 		}
 	}
-	if !found || !open {
-		return planned, false, found
+	if state != prOpen {
+		return planned, state
 	}
 	now := g.At.UTC()
 	newest.Author, newest.MergedBy = author, author
@@ -175,7 +194,7 @@ func (g Gate) merge(id string) (planned engine.Event, open, found bool) {
 	planned.Actor, planned.Data = author, engine.Facts(newest)
 	planned.OccurredAt, planned.ObservedAt = now, now
 	planned.Evidence.Trust = engine.TrustDeclared
-	return planned, true, true
+	return planned, prOpen
 }
 
 // deployed is the dossier of every change that would go live with a deployment.

@@ -82,7 +82,7 @@ func (r *GateReporter) Report(ctx context.Context, decision engine.Decision, dos
 		return nil
 	}
 	if closed == nil {
-		if err := r.ahead(ctx, decision.Subject.ID, &shown); err != nil {
+		if err := r.ahead(ctx, engine.GateQuestion{PullRequest: decision.Subject.ID, Head: pr.HeadSHA}, &shown); err != nil {
 			return err
 		}
 	}
@@ -105,16 +105,16 @@ func (r *GateReporter) Report(ctx context.Context, decision engine.Decision, dos
 }
 
 // ahead replaces what was decided by what would be if the pull request were merged.
-func (r *GateReporter) ahead(ctx context.Context, id string, shown *report.GateReport) error {
+func (r *GateReporter) ahead(ctx context.Context, q engine.GateQuestion, shown *report.GateReport) error {
 	gate, err := r.gate(ctx)
 	if err != nil {
 		return err
 	}
-	judged, problems, err := gate.Judge(ctx, engine.GateQuestion{PullRequest: id})
+	judged, problems, err := gate.Judge(ctx, q)
 	if err != nil {
 		return err
 	}
-	answer := gate.answer(engine.GateQuestion{PullRequest: id}, judged, problems)
+	answer := gate.answer(q, judged, problems)
 	shown.Ahead, shown.Decisions, shown.Problems, shown.Outcome = true, nil, problems, answer.Outcome
 	for _, j := range judged {
 		shown.Decisions = append(shown.Decisions, report.Judgement{Decision: j.Decision, Dossier: j.Dossier})

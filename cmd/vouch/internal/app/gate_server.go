@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"errors"
 
 	"github.com/changevouch/changevouch/engine"
 )
@@ -26,11 +25,6 @@ func (s *Server) askGate(ctx context.Context, q engine.GateQuestion) (engine.Gat
 		return engine.GateAnswer{}, err
 	}
 	answer, err := gate.Ask(ctx, found)
-	if errors.Is(err, ErrNothing) {
-		// That nothing is on record is an answer. A failure would open the gates of those
-		// who let everything through while a server fails.
-		answer, err = gate.answer(found, nil, []string{q.About() + ": " + err.Error()}), nil
-	}
 	if err == nil {
 		s.log.InfoContext(ctx, "gate", "about", answer.About, "outcome", answer.Outcome)
 	}

@@ -141,6 +141,38 @@ func TestGateOfTwoHeadsInASecond(t *testing.T) {
 	}
 }
 
+// Of a pull request that was closed and opened again within a second nobody knows what it
+// is: whatever is taken for newer, nothing goes through that a merge would need.
+func TestGateOfClosedPullRequest(t *testing.T) {
+	at := time.Date(2026, 11, 20, 8, 30, 0, 0, time.UTC)
+	state := func(state string, seen time.Time) engine.Event {
+		f := engine.PullRequestFact{Repository: "acme/survey", Number: 440, Title: "Open or closed", State: state, BaseBranch: "main", HeadSHA: head440, CreatedAt: &at, UpdatedAt: &at}
+		kind := "change.updated"
+		if state == "closed" {
+			f.ClosedAt, kind = &at, "change.abandoned"
+		}
+		data := engine.Facts(f)
+		return engine.Event{
+			Schema: engine.EventSchema, ID: "github:pull_request:440:" + state, Source: "git", Provider: "github", Type: kind, OccurredAt: at, ObservedAt: seen,
+			Subject: engine.Subject{Type: "pull_request", ID: "acme/survey#440"}, Data: data,
+			Evidence: engine.Evidence{Digest: engine.Digest(data), MediaType: "application/json", Trust: engine.TrustWebhookVerified},
+		}
+	}
+	for name, events := range map[string][]engine.Event{
+		"closed":               {state("closed", at)},
+		"closed last":          {state("open", at.Add(time.Second)), state("closed", at.Add(2*time.Second))},
+		"opened last":          {state("closed", at.Add(time.Second)), state("open", at.Add(2*time.Second))},
+		"both at once":         {state("closed", at), state("open", at)},
+		"both, the other way":  {state("open", at), state("closed", at)},
+		"closed, written late": {state("open", at.Add(2*time.Second)), state("closed", at.Add(time.Second))},
+	} {
+		a, err := acmeGate(t, events...).Ask(t.Context(), engine.GateQuestion{PullRequest: "acme/survey#440", Head: head440})
+		if err != nil || a.Outcome != engine.OutcomeUnknown && a.Outcome != engine.OutcomeNonCompliant {
+			t.Errorf("%s: %s %v, %v", name, a.Outcome, a.Problems, err)
+		}
+	}
+}
+
 func TestGateOfWhatHappenedAlready(t *testing.T) {
 	a, err := acmeGate(t).Ask(t.Context(), engine.GateQuestion{PullRequest: "acme/survey#405"})
 	if err != nil || a.Outcome != engine.OutcomeNonCompliant || len(a.Decisions) != 1 {
