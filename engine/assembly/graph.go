@@ -57,7 +57,7 @@ func (f *frontier) add(sha string, beneath bool) {
 }
 
 func (f *frontier) next() string {
-	sha := heap.Pop(f).(string) //nolint:forcetypeassert // see Push
+	sha := heap.Pop(f).(string) //nolint:errcheck,forcetypeassert // see Push
 	if !f.beneath[sha] {
 		f.wanted--
 	}
@@ -67,7 +67,7 @@ func (f *frontier) next() string {
 func (f *frontier) Len() int           { return len(f.queue) }
 func (f *frontier) Less(i, j int) bool { return f.depth[f.queue[i]] > f.depth[f.queue[j]] }
 func (f *frontier) Swap(i, j int)      { f.queue[i], f.queue[j] = f.queue[j], f.queue[i] }
-func (f *frontier) Push(sha any)       { f.queue = append(f.queue, sha.(string)) } //nolint:forcetypeassert // only we push
+func (f *frontier) Push(sha any)       { f.queue = append(f.queue, sha.(string)) } //nolint:errcheck,forcetypeassert // only we push
 func (f *frontier) Pop() any {
 	last := f.queue[len(f.queue)-1]
 	f.queue = f.queue[:len(f.queue)-1]

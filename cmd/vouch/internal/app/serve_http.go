@@ -10,6 +10,7 @@ import (
 
 	"github.com/changevouch/changevouch/engine"
 	"github.com/changevouch/changevouch/engine/httpapi"
+	"github.com/changevouch/changevouch/schemas"
 )
 
 // Handler is the HTTP side of the server. The context ends what it does by itself, such
@@ -77,7 +78,22 @@ func (s *Server) apiRules() httpapi.Rules {
 	return apiRules(now.Standing.Policy, now.Newest, now.Journal)
 }
 
+// addEvents records what was handed in. Of what the server hears or reads itself it
+// takes nobody's word: whoever may hand in events could approve changes with them.
 func (s *Server) addEvents(ctx context.Context, events []engine.Event) (int, error) {
+	var faults []schemas.Fault
+	for i, e := range events {
+		if system := s.sources.hears(e); system != "" && len(faults) < schemas.MaxFaults {
+			pointer := "/provider"
+			if len(events) > 1 {
+				pointer = fmt.Sprintf("/%d/provider", i)
+			}
+			faults = append(faults, schemas.Fault{Pointer: pointer, Message: "this server hears of " + system + " itself, and takes nobody else's word for what happened there"})
+		}
+	}
+	if len(faults) > 0 {
+		return 0, &engine.InputError{Faults: faults}
+	}
 	added, err := s.store.AddEvents(ctx, events, nil)
 	if err != nil || added == 0 {
 		return added, err

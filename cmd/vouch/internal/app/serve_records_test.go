@@ -25,7 +25,7 @@ func TestServerTakesRecords(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		config.Directory = directory
+		config.Directory, config.GitHub.WebhookSecretFiles = directory, nil
 		config.Policy.Bundles = []string{"../../testdata/titled"}
 	})
 	s.options.Pace.Watch = 100 * time.Millisecond

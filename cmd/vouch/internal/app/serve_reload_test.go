@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -160,6 +161,24 @@ func TestServerReadsMore(t *testing.T) {
 	}
 	if status, text := s.call(http.MethodGet, "/v1/sources", nil, ""); status != http.StatusOK || !strings.Contains(text, "acme/shop") || !strings.Contains(text, "incomplete") {
 		t.Errorf("what could not be read is not told: %d %s", status, text)
+	}
+	for provider, want := range map[string]int{"github": 422, "elsewhere": 422, "coverage": 422, "jira": 200} {
+		e := shipped(1)[4]
+		switch e.ID, e.Provider = provider, provider; provider {
+		case "coverage":
+			e = shipped(1)[8]
+			e.Source, e.Provider = "collector", "vouch"
+		case "jira":
+			e.Source = "issues"
+		}
+		e.Evidence.Trust = engine.TrustDeclared
+		text, err := json.Marshal(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if status, text := s.call(http.MethodPost, "/v1/events", http.Header{"Content-Type": {"application/json"}}, string(text)); status != want {
+			t.Errorf("what somebody says of %s: %d %s", provider, status, text)
+		}
 	}
 	if strings.Contains(s.log.text(), "the-secret-token") {
 		t.Error("the token stands in the log")

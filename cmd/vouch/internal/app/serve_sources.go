@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -48,6 +49,28 @@ const (
 func (s *sources) configured() bool {
 	c := s.config
 	return len(c.GitHub.Repositories) > 0 || c.GitHub.Organization != "" || c.Render.Owner != "" || len(c.Render.Services) > 0 || c.IAM.AWS != nil || c.IAM.Okta != nil
+}
+
+// hears names the system that an event speaks of if the server is told by that system
+// itself, or reads there; else it is empty.
+func (s *sources) hears(e engine.Event) string {
+	c, source, provider := s.config, e.Source, e.Provider
+	var covered engine.CoverageFact
+	if e.Type == "coverage.recorded" && e.Decode(&covered) == nil {
+		source, provider = covered.Source, cmp.Or(covered.System, provider)
+	}
+	is := func(name string) bool { return source == name || provider == name }
+	switch {
+	case (is("git") || is("github")) && (len(c.GitHub.WebhookSecretFiles) > 0 || len(c.GitHub.Repositories) > 0 || c.GitHub.Organization != ""):
+		return "GitHub"
+	case is("render") && (len(c.Render.WebhookSecretFiles) > 0 || len(c.Render.Services) > 0 || c.Render.Owner != ""):
+		return "Render"
+	case is("aws") && c.IAM.AWS != nil:
+		return "AWS"
+	case is("okta") && c.IAM.Okta != nil:
+		return "Okta"
+	}
+	return ""
 }
 
 // names lists what is read, and finds out what has come to it: repositories of an

@@ -92,6 +92,9 @@ func decide(ctx context.Context, sys System, f decideFlags) error {
 	if at.IsZero() {
 		at = sys.Now()
 	}
+	if now := sys.Now(); at.After(now) {
+		sys.tell("--at %s is still to come: until then nothing takes the place of what is decided now", at.UTC().Format(time.RFC3339))
+	}
 	if f.directory == "" {
 		return errors.New("no directory named: --directory FILE says who the people are (--sample brings one)")
 	}
