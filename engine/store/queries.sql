@@ -148,6 +148,9 @@ FROM entries e LEFT JOIN decisions d ON d.leaf = e.idx
 	LEFT JOIN subjects s ON s.type = d.subject_type AND s.id = d.subject_id AND s.leaf = d.leaf
 WHERE e.idx >= $1 AND e.idx < $2 AND e.body IS NOT NULL AND (e.kind = 'decision' OR e.kind = 'events') ORDER BY e.idx;
 
+-- name: Headers :many
+SELECT idx, kind, ref, recorded_at, supersedes, judge FROM entries WHERE idx >= $1 AND idx <= $2 ORDER BY idx;
+
 -- name: LastRetention :one
 SELECT CAST(COALESCE(MAX(idx), -1) AS BIGINT) FROM entries WHERE kind = 'retention' AND kind <> 'decision' AND kind <> 'events';
 

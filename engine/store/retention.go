@@ -2,10 +2,12 @@ package store
 
 import (
 	"context"
+	"crypto/sha256"
 	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash"
 	"time"
 
 	"github.com/changevouch/changevouch/engine/ledger"
@@ -29,12 +31,45 @@ type Removal struct {
 	Index      int64      `json:"index"`      // of the entry that says so; -1 when nothing was removed
 }
 
-// retentionBody is the body of a retention entry.
+// retentionBody is the body of a retention entry. Headers are digests of the header
+// lines that stay of each stretch removed, since nobody can hash their leaves again; the
+// first journals have none.
 type retentionBody struct {
 	Before     string     `json:"before"`
 	Removed    [][2]int64 `json:"removed"`
+	Headers    []string   `json:"headers,omitempty"`
 	Deliveries int64      `json:"deliveries,omitempty"`
 }
+
+// headerLine is what is left of a leaf without its body.
+func headerLine(row rows.HeadersRow) ([]byte, error) {
+	return ledger.Entry{
+		Kind: row.Kind, Ref: row.Ref, RecordedAt: fromMicros(row.RecordedAt), Supersedes: row.Supersedes.String, Judge: row.Judge.String,
+	}.Leaf()
+}
+
+// headers digests the header lines of stretches.
+func (w *writing) headers(ctx context.Context, spans [][2]int64) ([]string, error) {
+	var out []string
+	for _, span := range spans {
+		list, err := w.Headers(ctx, span[0], span[1])
+		if err != nil {
+			return nil, err
+		}
+		sum := sha256.New()
+		for _, row := range list {
+			line, err := headerLine(row)
+			if err != nil {
+				return nil, err
+			}
+			sum.Write(line)
+		}
+		out = append(out, digestText(sum))
+	}
+	return out, nil
+}
+
+func digestText(sum hash.Hash) string { return fmt.Sprintf("sha256:%x", sum.Sum(nil)) }
 
 // covers reports whether an entry is among those that were removed.
 func (r *retentionBody) covers(index int64) bool {
@@ -233,7 +268,11 @@ func (r *Removal) apply(ctx context.Context, q *rows.Queries, w *writing, from, 
 
 // remove writes the entry that says what goes, and then removes it.
 func (r *Removal) remove(ctx context.Context, w *writing, decisions []rows.RemovableRow) error {
-	body, err := json.Marshal(retentionBody{Before: r.Before.Format(instant), Removed: r.Entries})
+	headers, err := w.headers(ctx, r.Entries)
+	if err != nil {
+		return err
+	}
+	body, err := json.Marshal(retentionBody{Before: r.Before.Format(instant), Removed: r.Entries, Headers: headers})
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash"
+	"maps"
 	"slices"
 
 	"github.com/changevouch/changevouch/engine"
@@ -84,7 +86,7 @@ func (s *Store) Verify(ctx context.Context, how Verification) (Report, error) {
 }
 
 func verify(ctx context.Context, tx rows.DBTX, how Verification) (Report, error) {
-	v := &verifier{Queries: rows.New(tx), tx: tx, how: how, judges: map[string]bool{}, retentions: map[int64]*retentionBody{}, roots: map[int64]ledger.Hash{}}
+	v := &verifier{Queries: rows.New(tx), tx: tx, how: how, judges: map[string]bool{}, retentions: map[int64]*retentionBody{}, headers: map[[2]int64]hash.Hash{}, roots: map[int64]ledger.Hash{}}
 	v.report.Kinds = map[string]int64{}
 	err := v.run(ctx)
 	return v.report, err
@@ -102,8 +104,9 @@ type verifier struct {
 	broken     bool  // an entry is missing, so the tree cannot be built
 	judges     map[string]bool
 	retentions map[int64]*retentionBody
-	sizes      []int64               // at which the root matters, sorted
-	roots      map[int64]ledger.Hash // at those sizes
+	headers    map[[2]int64]hash.Hash // of what is left, by retention entry and stretch
+	sizes      []int64                // at which the root matters, sorted
+	roots      map[int64]ledger.Hash  // at those sizes
 	releases   map[int64]rows.Release
 	tags       tagSums
 }
@@ -154,6 +157,7 @@ func (v *verifier) run(ctx context.Context) error {
 	if err := v.tables(ctx); err != nil {
 		return err
 	}
+	v.leftHeaders()
 	v.head(head)
 	v.compare(earlier)
 	return nil
@@ -314,8 +318,38 @@ func (v *verifier) removed(ctx context.Context, row rows.Entry, name string) err
 	}
 	if removal == nil || by <= row.Idx || !removal.covers(row.Idx) {
 		v.fault("entries", name, row.Idx, "its body was deleted, and entry %d, which it names as its retention, does not say so", by)
+		return nil
+	}
+	line, err := headerLine(rows.HeadersRow{Idx: row.Idx, Kind: row.Kind, Ref: row.Ref, RecordedAt: row.RecordedAt, Supersedes: row.Supersedes, Judge: row.Judge})
+	if err != nil {
+		v.fault("entries", name, row.Idx, "its header was changed: %v", err)
+		return nil
+	}
+	for i, span := range removal.Removed {
+		if span[0] <= row.Idx && row.Idx <= span[1] {
+			key := [2]int64{by, int64(i)}
+			if v.headers[key] == nil {
+				v.headers[key] = sha256.New()
+			}
+			v.headers[key].Write(line)
+		}
 	}
 	return nil
+}
+
+// leftHeaders compares what is left of removed entries with what there was then.
+func (v *verifier) leftHeaders() {
+	for _, by := range slices.Sorted(maps.Keys(v.retentions)) {
+		removal := v.retentions[by]
+		if removal == nil || len(removal.Headers) != len(removal.Removed) {
+			continue
+		}
+		for i, span := range removal.Removed {
+			if sum := v.headers[[2]int64{by, int64(i)}]; sum == nil || digestText(sum) != removal.Headers[i] {
+				v.fault("entries", fmt.Sprintf("entries %d to %d", span[0], span[1]), span[0], "the header of one was changed, or one was deleted, after entry %d removed their bodies", by)
+			}
+		}
+	}
 }
 
 // retention reads a retention entry; nil when it is none. That it is what the log

@@ -809,6 +809,49 @@ func (q *Queries) HasDelivery(ctx context.Context, source string, iD string) (in
 	return count, err
 }
 
+const headers = `-- name: Headers :many
+SELECT idx, kind, ref, recorded_at, supersedes, judge FROM entries WHERE idx >= $1 AND idx <= $2 ORDER BY idx
+`
+
+type HeadersRow struct {
+	Idx        int64          `json:"idx"`
+	Kind       string         `json:"kind"`
+	Ref        string         `json:"ref"`
+	RecordedAt int64          `json:"recorded_at"`
+	Supersedes sql.NullString `json:"supersedes"`
+	Judge      sql.NullString `json:"judge"`
+}
+
+func (q *Queries) Headers(ctx context.Context, idx int64, idx_2 int64) ([]HeadersRow, error) {
+	rows, err := q.db.QueryContext(ctx, headers, idx, idx_2)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []HeadersRow
+	for rows.Next() {
+		var i HeadersRow
+		if err := rows.Scan(
+			&i.Idx,
+			&i.Kind,
+			&i.Ref,
+			&i.RecordedAt,
+			&i.Supersedes,
+			&i.Judge,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const insertCheckpoint = `-- name: InsertCheckpoint :exec
 INSERT INTO checkpoints (size, note, recorded_at) VALUES ($1, $2, $3) ON CONFLICT (size) DO NOTHING
 `

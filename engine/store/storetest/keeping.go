@@ -133,6 +133,23 @@ func testRetention(t *testing.T, d Database) {
 	}
 	expect(t, report, "entries", "waiver", 4, "its kind was changed")
 	v.exec("UPDATE entries SET kind = 'decision' WHERE idx = 4")
+	for _, column := range []string{"ref", "recorded_at", "supersedes", "judge"} {
+		other := map[string]string{"recorded_at": "recorded_at + 1"}[column]
+		if other == "" {
+			other = "'" + settled.Decision.ID + "x'"
+		}
+		var was any
+		v.row("SELECT "+column+" FROM entries WHERE idx = 4", nil, &was)
+		v.exec("UPDATE entries SET " + column + " = " + other + " WHERE idx = 4")
+		if report, err = s.Verify(ctx, store.Verification{Keys: keys}); err != nil {
+			t.Fatal(err)
+		}
+		expect(t, report, "entries", "entries 3 to 5", 3, "the header of one was changed")
+		v.exec("UPDATE entries SET "+column+" = $1 WHERE idx = 4", was)
+	}
+	if report, err = s.Verify(ctx, store.Verification{Keys: keys}); err != nil || !report.Sound() {
+		t.Errorf("put right again: %+v, %v", report, err)
+	}
 	if _, err := s.ProveConsistency(ctx, before, keys...); err != nil {
 		t.Errorf("the log before retention: %v", err)
 	}
