@@ -74,11 +74,11 @@ test/go: .cache/bin/gotestsum
 		[ -z "$${CI:-}" ] || exit 1
 		echo 'Going on without the race detector.'; race=; cgo=0
 	fi
-	# Hundreds of dossiers through one policy, one after another: there is nothing to race.
-	# A thousand deliveries race as a few do, which other tests have.
-	plain='^(TestCases|TestDerivedIsWhatIsGiven|TestFormsArrive|TestTemplateIsNoContent|TestSettingsStarter|TestServerThousandDeliveries)$$'
+	# What does one thing after another has nothing to race; what scripts and a thousand
+	# deliveries do at once, other tests do with the detector.
+	plain='^(TestCases|TestDerivedIsWhatIsGiven|TestFormsArrive|TestTemplateIsNoContent|TestSettingsStarter|TestServerThousandDeliveries|TestScripts|TestAcme|TestAcmeOrder|TestContract|TestReadIsAFunctionOfTheSet)$$'
 	CGO_ENABLED=$$cgo .cache/bin/gotestsum --format pkgname --hide-summary skipped -- $$race -timeout 25m -skip "$$plain" ./...
-	.cache/bin/gotestsum --format pkgname --hide-summary skipped -- -run "$$plain" ./cmd/vouch ./cmd/vouch/internal/app ./engine/policy
+	.cache/bin/gotestsum --format pkgname --hide-summary skipped -- -run "$$plain" ./cmd/vouch ./cmd/vouch/internal/app ./collectors/... ./engine/policy
 
 # Format, strict check and style of the built-in policies, and whether their
 # pages say what they do.

@@ -137,7 +137,7 @@ func TestServerRemovesWhatIsOld(t *testing.T) {
 	s.start()
 	old := s.handIn(1, c.now(), "pass")
 	s.deliver("d-2", "pull_request", pullDelivery(2, c.now(), "Good"))
-	eventually(t, "a decision on what was delivered", func() bool { return len(s.history(pullRequest("2"))) == 1 })
+	eventually(t, "a decision on what was delivered", func() bool { return len(s.history(pullRequest("2"))) > 0 })
 	c.pass(200 * 24 * time.Hour)
 	young := s.handIn(3, c.now(), "pass")
 	db := s.raw()

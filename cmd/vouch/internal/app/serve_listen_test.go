@@ -142,7 +142,7 @@ func TestServerListens(t *testing.T) {
 		evaluate(fmt.Sprintf(`{"schema":"dossier/v1","evaluated_at":"2026-11-02T09:00:00Z","subject":{"type":"finding","id":"acme/shop:CVE-%d"},"sources":{},"people":[],
 			"finding":{"id":"CVE-%[1]d","package":"left-pad","severity":"high","first_detected_at":%q}}`, number, first))
 	}
-	eventually(t, "a decision on each", func() bool { return len(s.history(pullRequest("5"))) == 1 })
+	eventually(t, "a decision on each", func() bool { return len(s.history(pullRequest("5"))) > 0 })
 	eventually(t, "the source read", func() bool { return strings.Contains(s.log.text(), `"msg":"job done","task":"reconcile","subject":"1`) })
 	s.quiet()
 	c.pass(90 * time.Minute)
