@@ -162,14 +162,17 @@ func TestServerReadsMore(t *testing.T) {
 	if status, text := s.call(http.MethodGet, "/v1/sources", nil, ""); status != http.StatusOK || !strings.Contains(text, "acme/shop") || !strings.Contains(text, "incomplete") {
 		t.Errorf("what could not be read is not told: %d %s", status, text)
 	}
-	for provider, want := range map[string]int{"github": 422, "elsewhere": 422, "coverage": 422, "jira": 200} {
+	for provider, want := range map[string]int{"github": 422, "elsewhere": 422, "coverage": 422, "iam": 422, "jira": 200} {
 		e := shipped(1)[4]
 		switch e.ID, e.Provider = provider, provider; provider {
 		case "coverage":
 			e = shipped(1)[8]
 			e.Source, e.Provider = "collector", "vouch"
+		case "iam":
+			e.Source = "iam"
 		case "jira":
-			e.Source = "issues"
+			e.Source, e.Type = "issues", "issue.recorded"
+			e.Data = engine.Facts(engine.IssueFact{Key: "OPS-1", Kind: "change_request", CreatedAt: c.now(), Description: "Please."})
 		}
 		e.Evidence.Trust = engine.TrustDeclared
 		text, err := json.Marshal(e)

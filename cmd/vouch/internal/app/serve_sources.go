@@ -59,11 +59,14 @@ func (s *sources) hears(e engine.Event) string {
 	if e.Type == "coverage.recorded" && e.Decode(&covered) == nil {
 		source, provider = covered.Source, cmp.Or(covered.System, provider)
 	}
+	// What an event speaks of counts, whatever it says of where it comes from.
+	noun, _, _ := strings.Cut(e.Type, ".")
+	code := []string{"branch", "change", "check", "commit", "commits", "merge_group", "permission", "protection"}
 	is := func(name string) bool { return source == name || provider == name }
 	switch {
-	case (is("git") || is("github")) && (len(c.GitHub.WebhookSecretFiles) > 0 || len(c.GitHub.Repositories) > 0 || c.GitHub.Organization != ""):
+	case (is("git") || is("github") || slices.Contains(code, noun)) && (len(c.GitHub.WebhookSecretFiles) > 0 || len(c.GitHub.Repositories) > 0 || c.GitHub.Organization != ""):
 		return "GitHub"
-	case is("render") && (len(c.Render.WebhookSecretFiles) > 0 || len(c.Render.Services) > 0 || c.Render.Owner != ""):
+	case (is("render") || slices.Contains([]string{"deployment", "environment", "service"}, noun)) && (len(c.Render.WebhookSecretFiles) > 0 || len(c.Render.Services) > 0 || c.Render.Owner != ""):
 		return "Render"
 	case is("aws") && c.IAM.AWS != nil:
 		return "AWS"
