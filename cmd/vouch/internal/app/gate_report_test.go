@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/changevouch/changevouch/cmd/vouch/internal/app"
 	"github.com/changevouch/changevouch/engine"
@@ -127,6 +128,16 @@ func TestCheckRunOfAnOpenPullRequest(t *testing.T) {
 		if !strings.HasPrefix(path, "GET ") {
 			t.Errorf("written again: %s", path)
 		}
+	}
+
+	// What is decided of a newer head says nothing of this one.
+	pushed, at := strings.Repeat("b", 40), gate.At.Add(-time.Minute)
+	newer := reviewOf440("bob-acme", pushed)
+	newer.ID, newer.Type, newer.OccurredAt = "github:pull_request:440:updated:b", "change.updated", at
+	newer.Data = engine.Facts(engine.PullRequestFact{Repository: "acme/survey", Number: 440, Title: "Let teams share studies", State: "open", BaseBranch: "main", HeadSHA: pushed, CreatedAt: &at, UpdatedAt: &at})
+	gate = acmeGate(t, newer, reviewOf440("bob-acme", head440), reviewOf440("bob-acme", pushed))
+	if run = report(); run["conclusion"] == "success" || !strings.Contains(text(run, "summary"), "bbbbbbbbbbbb is on record as its head, not e794582ac919") {
+		t.Errorf("of another head: %v", run)
 	}
 }
 
