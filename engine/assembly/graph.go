@@ -3,11 +3,15 @@ package assembly
 import "container/heap"
 
 // walk lists what is reached from head along recorded parents and not from base. ok is
-// false when a parent that is not recorded may hide more. It looks at children before
-// parents, and stops where only ancestors of base are left: in a long history it looks
+// false when a parent that is not recorded may hide more, or when commits claim to be
+// their own ancestors. It looks at children before parents, and stops where only ancestors of base are left: in a long history it looks
 // at a few commits.
 func (a *assembler) walk(base, head string) (shas map[string]bool, ok bool) {
-	f := frontier{depth: a.depths(), beneath: map[string]bool{}, queued: map[string]bool{}}
+	depth := a.depths()
+	if len(depth) < len(a.commits) {
+		return nil, false
+	}
+	f := frontier{depth: depth, beneath: map[string]bool{}, queued: map[string]bool{}}
 	f.add(base, true)
 	f.add(head, false)
 	shas = map[string]bool{}
@@ -75,7 +79,7 @@ func (f *frontier) Pop() any {
 }
 
 // depths gives every recorded commit a number that is greater than those of its
-// parents.
+// parents; not every one where some claim to be their own ancestors.
 func (a *assembler) depths() map[string]int {
 	if a.depth != nil {
 		return a.depth
@@ -101,6 +105,9 @@ func (a *assembler) depths() map[string]int {
 			}
 			deepest := 0
 			for _, parent := range parents {
+				if begun[parent] && a.depth[parent] == 0 {
+					return a.depth
+				}
 				deepest = max(deepest, a.depth[parent])
 			}
 			a.depth[sha] = deepest + 1

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"hash"
+	"slices"
 	"time"
 
 	"github.com/changevouch/changevouch/engine/ledger"
@@ -71,14 +72,9 @@ func (w *writing) headers(ctx context.Context, spans [][2]int64) ([]string, erro
 
 func digestText(sum hash.Hash) string { return fmt.Sprintf("sha256:%x", sum.Sum(nil)) }
 
-// covers reports whether an entry is among those that were removed.
-func (r *retentionBody) covers(index int64) bool {
-	for _, span := range r.Removed {
-		if span[0] <= index && index <= span[1] {
-			return true
-		}
-	}
-	return false
+// stretch is the place of the stretch removed that an entry is in, -1 if it is in none.
+func (r *retentionBody) stretch(index int64) int {
+	return slices.IndexFunc(r.Removed, func(span [2]int64) bool { return span[0] <= index && index <= span[1] })
 }
 
 // removalStep bounds what one transaction removes, so that writers need not wait

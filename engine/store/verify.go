@@ -316,7 +316,7 @@ func (v *verifier) removed(ctx context.Context, row rows.Entry, name string) err
 		}
 		v.retentions[by] = removal
 	}
-	if removal == nil || by <= row.Idx || !removal.covers(row.Idx) {
+	if removal == nil || by <= row.Idx || removal.stretch(row.Idx) < 0 {
 		v.fault("entries", name, row.Idx, "its body was deleted, and entry %d, which it names as its retention, does not say so", by)
 		return nil
 	}
@@ -325,15 +325,11 @@ func (v *verifier) removed(ctx context.Context, row rows.Entry, name string) err
 		v.fault("entries", name, row.Idx, "its header was changed: %v", err)
 		return nil
 	}
-	for i, span := range removal.Removed {
-		if span[0] <= row.Idx && row.Idx <= span[1] {
-			key := [2]int64{by, int64(i)}
-			if v.headers[key] == nil {
-				v.headers[key] = sha256.New()
-			}
-			v.headers[key].Write(line)
-		}
+	key := [2]int64{by, int64(removal.stretch(row.Idx))}
+	if v.headers[key] == nil {
+		v.headers[key] = sha256.New()
 	}
+	v.headers[key].Write(line)
 	return nil
 }
 

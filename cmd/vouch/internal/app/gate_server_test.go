@@ -11,7 +11,34 @@ import (
 	"github.com/changevouch/changevouch/cmd/vouch/internal/app"
 	"github.com/changevouch/changevouch/engine"
 	"github.com/changevouch/changevouch/engine/httpapi"
+	"github.com/changevouch/changevouch/engine/store"
 )
+
+// configured is the address of the server of a configuration file at an instant, and its
+// journal to write to. Both are closed with the test.
+func configured(t *testing.T, file string, at time.Time) (url string, journal *store.Store) {
+	t.Helper()
+	config, err := app.LoadConfig(app.ConfigSource{File: file, LookupEnv: lookup(nil)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := app.OpenServer(t.Context(), app.ServerOptions{Config: *config, Version: "test", LookupEnv: lookup(nil), Clock: func() time.Time { return at }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = server.Close() })
+	if journal, err = config.Journal().Write(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = journal.Close() })
+	handler, err := server.Handler(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	site := httptest.NewServer(handler)
+	t.Cleanup(site.Close)
+	return site.URL, journal
+}
 
 // A gate asks a server that has the sample company's journal. The answer is that of a
 // gate that decides by itself, and asking is an entry of the log.
@@ -25,22 +52,9 @@ func TestGateAsksAServer(t *testing.T) {
 	if err := os.WriteFile(file, []byte("store: sqlite:journal.db\ndirectory: "+directory+"\nlimits: {evaluate_timeout: 2m}\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	config, err := app.LoadConfig(app.ConfigSource{File: file, LookupEnv: lookup(nil)})
-	if err != nil {
-		t.Fatal(err)
-	}
 	ctx := t.Context()
 	at := acmeGate(t).At
-	server, err := app.OpenServer(ctx, app.ServerOptions{Config: *config, Version: "test", LookupEnv: lookup(nil), Clock: func() time.Time { return at }})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer server.Close()
-	journal, err := config.Journal().Write(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer journal.Close()
+	url, journal := configured(t, file, at)
 	if _, err := journal.AddEvents(ctx, acmeGate(t).Events, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -51,14 +65,8 @@ func TestGateAsksAServer(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	handler, err := server.Handler(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	site := httptest.NewServer(handler)
-	defer site.Close()
 	ask := func(role engine.Role, q engine.GateQuestion) (engine.GateAnswer, error) {
-		client, err := app.NewGateClient(site.URL, tokens[role])
+		client, err := app.NewGateClient(url, tokens[role])
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -110,20 +118,7 @@ func TestGateAsksAboutNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	config, err := app.LoadConfig(app.ConfigSource{File: filepath.Join(folder, "changevouch.yaml"), LookupEnv: lookup(nil)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	server, err := app.OpenServer(ctx, app.ServerOptions{Config: *config, Version: "test", LookupEnv: lookup(nil), Clock: func() time.Time { return at }})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer server.Close()
-	journal, err := config.Journal().Write(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer journal.Close()
+	url, journal := configured(t, filepath.Join(folder, "changevouch.yaml"), at)
 	token := httpapi.NewToken()
 	if err := journal.AddToken(ctx, engine.Token{ID: "one", Name: "ci", Role: engine.RoleViewer, Hash: httpapi.TokenHash(token), CreatedAt: at}); err != nil {
 		t.Fatal(err)
@@ -137,13 +132,7 @@ func TestGateAsksAboutNothing(t *testing.T) {
 	if _, err := journal.AddEvents(ctx, []engine.Event{closed}, nil); err != nil {
 		t.Fatal(err)
 	}
-	handler, err := server.Handler(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	site := httptest.NewServer(handler)
-	defer site.Close()
-	client, err := app.NewGateClient(site.URL, token)
+	client, err := app.NewGateClient(url, token)
 	if err != nil {
 		t.Fatal(err)
 	}

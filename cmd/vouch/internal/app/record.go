@@ -47,13 +47,13 @@ func (r *Record) Events(ctx context.Context) ([]engine.Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	if head.Size > r.size {
+	if head.Size != r.size {
 		removed, err := r.store.LastRetention(ctx)
 		if err != nil {
 			return nil, err
 		}
 		from, events := r.size, r.events
-		if removed >= r.size {
+		if removed >= r.size || head.Size < r.size { // or a backup took its place
 			from, events = 0, nil
 		}
 		for e, err := range r.store.Events(ctx, store.EventFilter{From: from, To: head.Size}) {

@@ -19,13 +19,9 @@ func OpenJudge(ctx context.Context, c PolicyConfig, releases, version string) (e
 	if c.Settings != "" {
 		return nil, fmt.Errorf("releases %s: each release has its own settings, so there is no place for %s", releases, c.Settings)
 	}
-	text, err := readFile(releases)
+	list, err := readReleases(releases)
 	if err != nil {
-		return nil, fmt.Errorf("releases: %w", err)
-	}
-	list, err := policy.ParseReleases(text)
-	if err != nil {
-		return nil, fmt.Errorf("releases %s: %w", releases, err)
+		return nil, err
 	}
 	options := policy.Options{Timeout: c.Timeout, EngineVersion: version}
 	judge, err := policy.NewReleases(list, func(bundle string, settings []byte) (*policy.Policy, error) {
@@ -44,4 +40,17 @@ func OpenJudge(ctx context.Context, c PolicyConfig, releases, version string) (e
 		return nil, fmt.Errorf("releases %s: %w", releases, err)
 	}
 	return judge, nil
+}
+
+// readReleases reads the releases of a file, in its order.
+func readReleases(path string) ([]engine.Release, error) {
+	text, err := readFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("releases: %w", err)
+	}
+	list, err := policy.ParseReleases(text)
+	if err != nil {
+		return nil, fmt.Errorf("releases %s: %w", path, err)
+	}
+	return list, nil
 }

@@ -52,10 +52,11 @@ func (r *rules) refresh(ctx context.Context, files bool) error {
 	defer r.lock.Unlock()
 	at := r.clock()
 	if files && r.fromFile() {
-		list, err := listedReleases(r.config.Policy.Releases)
+		list, err := readReleases(r.config.Policy.Releases)
 		if err != nil {
 			return err
 		}
+		slices.SortStableFunc(list, func(a, b engine.Release) int { return a.EffectiveFrom.Compare(b.EffectiveFrom) })
 		r.listed = list
 	}
 	known, err := r.known(ctx, at)
@@ -140,20 +141,6 @@ func (r *rules) open(ctx context.Context, at time.Time) (StandingPolicy, error) 
 		return StandingPolicy{}, fmt.Errorf("releases %s: %w", path, err)
 	}
 	return StandingPolicy{Policy: p, Judge: judge, settings: judge[len(judge)-1].Settings}, nil
-}
-
-// listedReleases reads the releases of a file, the earliest first.
-func listedReleases(path string) ([]engine.Release, error) {
-	text, err := readFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("releases: %w", err)
-	}
-	list, err := policy.ParseReleases(text)
-	if err != nil {
-		return nil, fmt.Errorf("releases %s: %w", path, err)
-	}
-	slices.SortStableFunc(list, func(a, b engine.Release) int { return a.EffectiveFrom.Compare(b.EffectiveFrom) })
-	return list, nil
 }
 
 // packedReleases packs what a journal keeps of the releases of a file.
